@@ -1,0 +1,63 @@
+# Needs Python and make, nothing else: each target first makes the environment it runs in.
+#   make test AIRFLOW=2.11         another Airflow line (pins/lines names them), in an environment of its own
+#   make test PYTHON=python3.12    another interpreter; several are tried in turn
+SHELL := bash
+.DEFAULT_GOAL := help
+
+DEFAULT := 3.3
+AIRFLOW ?= $(DEFAULT)
+PYTHON ?= python3 python3.13 python3.12 python3.11
+
+VENV := .venv$(if $(filter-out $(DEFAULT),$(AIRFLOW)),-$(AIRFLOW))
+BIN := $(VENV)/bin
+WORK := $(CURDIR)/.work/$(AIRFLOW)
+
+# What is set outside must not change a result, and Airflow must not write outside this folder. Without
+# compiled files every start of Airflow would take seconds longer.
+unexport PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME $(filter AIRFLOW_%,$(.VARIABLES))
+export AIRFLOW_HOME := $(WORK)/airflow
+export AIRFLOW__CORE__LOAD_EXAMPLES := False
+export COVERAGE_FILE := $(WORK)/coverage
+
+.PHONY: help venv test lint types format demo examples pins build clean
+
+help: ## Say what each target does
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' Makefile
+
+venv: ## Make the environment, if it is not there or out of date
+	@scripts/environment.sh $(AIRFLOW) $(VENV) $(PYTHON)
+	@mkdir -p $(WORK)
+
+test: venv ## Run the tests under coverage, which must be complete on the default line
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage report $(if $(filter $(DEFAULT),$(AIRFLOW)),--fail-under=100)
+
+lint: venv ## Check style: ruff's rules and formatting, and that the shell scripts parse
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	for script in scripts/*.sh .ci/run; do bash -n $$script || exit; done
+
+types: venv ## Check types with mypy
+	$(BIN)/mypy
+	$(BIN)/mypy scripts
+
+format: venv ## Rewrite the Python files as ruff formats them
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+demo: venv ## Run the demo against a local emulator of Checkly
+	$(BIN)/python scripts/demo.py
+
+examples: venv ## Run every example DAG in Airflow against a local emulator of Checkly
+	$(BIN)/python scripts/examples.py
+
+pins: ## Resolve all Airflow lines anew, to the newest packages that fit
+	@[ -x .venv/bin/uv ] || scripts/environment.sh $(DEFAULT) .venv $(PYTHON)
+	scripts/pins.sh .venv/bin/uv
+
+build: venv ## Build the wheel and the source archive into dist/
+	$(BIN)/uv build --no-build-isolation --python $(BIN)/python
+
+clean: ## Remove everything that make made
+	rm -rf .venv .venv-* .work build dist htmlcov .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name .git -prune -o -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Resolve every Airflow line of pins/lines anew, to the newest releases that fit:  pins.sh UV
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+while read -r line release pythons extra; do
+    [[ $line != \#* ]] || continue
+    pins=pins/airflow-$release.txt
+    echo "$pins"
+    {
+        echo "# Airflow $release on Python ${pythons//,/, }. Made by \"make pins\" from pyproject.toml and pins/lines."
+        printf '%s\n' "apache-airflow==$release" $extra |
+            "$1" pip compile --quiet --universal --python-version "${pythons%%,*}" --no-header --no-annotate \
+                --group build --group lint --group test --constraints - pyproject.toml
+    } >"$pins.new"
+    mv "$pins.new" "$pins"
+done <pins/lines
