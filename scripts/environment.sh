@@ -53,6 +53,10 @@ fi
 # uv keeps its cache in the home folder; where that cannot be written, inside the checkout.
 mkdir -p "${UV_CACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/uv}" 2>/dev/null ||
     export UV_CACHE_DIR=$PWD/.work/uv-cache
+# uv trusts what it brings along; a proxy with a certificate of its own is known to the system only.
+if "$python" -c 'import ssl, sys; sys.exit(not ssl.create_default_context().get_ca_certs())'; then
+    export UV_SYSTEM_CERTS=true
+fi
 install=("$venv/bin/uv" pip install --quiet --python "$venv/bin/python" --no-deps)
 "${install[@]}" --build-constraints "$pins" -r "$pins" # what has no wheel is built with pinned packages too
 "${install[@]}" --no-build-isolation --editable .      # with the build backend from the pins
