@@ -1,0 +1,158 @@
+"""The emulator on the command line: `python -m airflow_provider_checkly.emulator --help`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import math
+import resource
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from airflow_provider_checkly.emulator.background import DEFAULT_ACCOUNT, DEFAULT_KEY, Emulator
+from airflow_provider_checkly.emulator.checks import BadChecks, is_uuid, load_checks
+from airflow_provider_checkly.emulator.records import Record, log_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from airflow_provider_checkly.emulator.checks import Check
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve until SIGINT or SIGTERM; the exit code is 0, 1 if the port is taken, 2 for bad arguments."""
+    options = _parser().parse_args(argv)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    _allow_many_connections()
+    try:
+        with _emulator(options) as checkly:
+            _say(_welcome(checkly), sys.stdout)
+            stop.wait()
+    except OSError as problem:
+        _say(f"cannot listen on port {options.port}: {problem.strerror}", sys.stderr)
+        return 1
+    return 0
+
+
+def _emulator(options: argparse.Namespace) -> Emulator:
+    return Emulator(
+        options.checks,
+        speed=options.speed,
+        rate_limit=options.rate_limit,
+        retry_after=options.retry_after,
+        api_key=options.api_key,
+        account_id=options.account_id,
+        host_port=options.port,
+        log=_log,
+    )
+
+
+def _log(record: Record) -> None:
+    _say(log_line(record), sys.stderr)
+
+
+def _say(text: str, stream: TextIO) -> None:
+    stream.write(f"{text}\n")
+    stream.flush()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m airflow_provider_checkly.emulator",
+        description="A local Checkly on 127.0.0.1, for trying things out and for tests.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--port", type=_whole, default=0, help="port to listen on; 0 picks a free one")
+    parser.add_argument("--api-key", type=_key, default=DEFAULT_KEY, help="the one key that is accepted")
+    parser.add_argument(
+        "--account-id", type=_account, default=DEFAULT_ACCOUNT, help="the one account, a UUID"
+    )
+    parser.add_argument(
+        "--checks", type=_checks, metavar="FILE", help="JSON list of checks, not the default fleet"
+    )
+    parser.add_argument("--speed", type=_speed, default=1.0, help="divides how long checks take")
+    parser.add_argument(
+        "--rate-limit", type=_whole, default=600, help="requests per 60 seconds; 0 for no limit"
+    )
+    parser.add_argument(
+        "--retry-after", type=_seconds, default=0, help="seconds a 408 asks for; none for no header"
+    )
+    return parser
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0")
+    return int(text)
+
+
+def _seconds(text: str) -> int | None:
+    return None if text == "none" else _whole(text)
+
+
+def _speed(text: str) -> float:
+    speed = float(text)
+    if not 0 < speed < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
+    return speed
+
+
+def _key(text: str) -> str:
+    if not text.isascii() or not text.isprintable() or not text.strip():
+        raise argparse.ArgumentTypeError("a key is plain text that is not empty")
+    return text
+
+
+def _account(text: str) -> str:
+    if not is_uuid(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no UUID")
+    return text
+
+
+def _checks(text: str) -> tuple[Check, ...]:
+    try:
+        return load_checks(Path(text))
+    except BadChecks as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
+
+
+def _allow_many_connections() -> None:
+    """Every long poll holds a connection open: take as many files as the system allows."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # some systems call the limit infinite, then refuse that
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _welcome(checkly: Emulator) -> str:
+    lines = [
+        f"URL      {checkly.url}",
+        f"API key  {checkly.api_key}",
+        f"Account  {checkly.account_id}",
+        f"export AIRFLOW_CONN_CHECKLY_DEFAULT='{checkly.connection_json}'",
+        "",
+        *_table(checkly.model.checks),
+    ]
+    return "\n".join(lines)
+
+
+def _table(checks: Iterable[Check]) -> list[str]:
+    """Line the checks up in columns."""
+    rows = [("ID", "TYPE", "OUTCOME", "SECONDS", "LOCATIONS", "NAME", "TAGS"), *map(_row, checks)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
+def _row(check: Check) -> tuple[str, ...]:
+    outcome = check.outcome if check.activated else "deactivated"
+    seconds = "" if check.outcome == "never" else f"{check.seconds:g}"
+    tags = " ".join((*check.tags, *(f"group:{tag}" for tag in check.groupTags)))
+    return check.id, check.checkType, outcome, seconds, str(len(check.locations)), check.name, tags
+
+
+if __name__ == "__main__":
+    sys.exit(main())
