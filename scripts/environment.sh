@@ -35,7 +35,10 @@ mkdir -p .work
 exec 9>".work/lock-$line"
 "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)' # held by this shell until it ends: a second make waits here
 
-sources=$(cat pins/uv.txt "$pins" pyproject.toml airflow_provider_checkly/__init__.py scripts/environment.sh | cksum)
+sources=$({
+    cat pins/uv.txt "$pins" scripts/environment.sh airflow_provider_checkly/__init__.py # the last one has the version
+    sed '/^\[tool\.ruff\]/,$d' pyproject.toml # all but the settings of tools
+} | cksum)
 stamp="Airflow $release, Python $version ($python), $PWD, $sources"
 [ "$(cat "$venv/stamp" 2>/dev/null)" != "$stamp" ] || exit 0
 
