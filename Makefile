@@ -26,7 +26,7 @@ help: ## Say what each target does
 
 venv: ## Make the environment, if it is not there or out of date
 	@scripts/environment.sh $(AIRFLOW) $(VENV) $(PYTHON)
-	@mkdir -p $(WORK)
+	@mkdir -p .work/$(AIRFLOW)
 
 test: venv ## Run the tests under coverage, which must be complete on the default line
 	$(BIN)/coverage run -m pytest

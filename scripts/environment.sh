@@ -21,7 +21,10 @@ pins=pins/airflow-$release.txt
 [ -e "$pins" ] || die "$pins is missing: run make pins"
 
 # A candidate may be a shim or live in an activated environment: what counts is the interpreter behind it.
-about='import sys; print("%d.%d" % sys.version_info[:2], "%d.%d.%d" % sys.version_info[:3], getattr(sys, "_base_executable", sys.executable))'
+about='
+import os, sys
+v = sys.version_info[:3]
+print("%d.%d %d.%d.%d %s" % (v[:2] + v + (os.path.realpath(getattr(sys, "_base_executable", sys.executable)),)))'
 python='' tried=''
 for candidate in "$@"; do
     found=$("$candidate" -c "$about" 2>/dev/null) || continue
@@ -36,7 +39,8 @@ exec 9>".work/lock-$line"
 "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)' # held by this shell until it ends: a second make waits here
 
 sources=$({
-    cat pins/uv.txt "$pins" scripts/environment.sh airflow_provider_checkly/__init__.py # the last one has the version
+    cat pins/uv.txt "$pins" scripts/environment.sh
+    grep '^__version__' airflow_provider_checkly/__init__.py
     sed '/^\[tool\.ruff\]/,$d' pyproject.toml # all but the settings of tools
 } | cksum)
 stamp="Airflow $release, Python $version ($python), $PWD, $sources"
