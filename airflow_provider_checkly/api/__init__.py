@@ -1,0 +1,1 @@
+"""Checkly over HTTP: plain data, plain functions, two small transports; never imports airflow."""

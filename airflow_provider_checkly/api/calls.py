@@ -1,0 +1,188 @@
+"""One short function per endpoint: arguments -> Request, Response -> value."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
+
+from airflow_provider_checkly.api import errors, model
+from airflow_provider_checkly.api.wire import JsonObject, Request, Response, path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+T_co = TypeVar("T_co", covariant=True)
+
+ApiVersion = Literal["v1", "v2"]
+MAX_WAIT_SECONDS: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T_co]):
+    """A request, and how to read its answer."""
+
+    request: Request
+    read: Callable[[Response], T_co]
+
+
+@dataclass(frozen=True, slots=True)
+class StillRunning:
+    """The answer 408 of a completion: the session goes on.
+
+    :param retry_after: seconds after which Checkly wants to be asked again, where it says so.
+    :param early: whether Checkly answered well before the time it was allowed to hold.
+    """
+
+    retry_after: float | None
+    early: bool
+
+
+def _date_hint(value: str) -> float | None:
+    try:
+        return parsedate_to_datetime(value).timestamp() - time.time()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _number(value: str) -> float | None:
+    """Return a plain decimal number, None for anything else ("nan" and "1_0" too)."""
+    return float(value) if value.replace(".", "", 1).isdecimal() else None
+
+
+def retry_after(response: Response) -> float | None:
+    """Return the seconds that `Retry-After` (a number or a date) or `X-RateLimit-Reset` asks for."""
+    if value := response.headers.get("retry-after", "").strip():
+        seconds = _number(value)
+        hint = _date_hint(value) if seconds is None else seconds
+    else:
+        reset = _number(response.headers.get("x-ratelimit-reset", "").strip())
+        hint = None if reset is None else reset - time.time()
+    return hint if hint is not None and hint >= 0 else None
+
+
+def _said(response: Response) -> str:
+    try:
+        message = model.json_object(response).get("message")
+    except errors.ChecklyUnreadable:
+        return model.quoted(response.body) if response.body else "no message"
+    return message if isinstance(message, str) and message else "no message"
+
+
+def _advice(response: Response) -> str:
+    if location := response.headers.get("location"):
+        return f" It points to {model.quoted(location)}; set the connection's host to where the API is."
+    return ""
+
+
+def accept(response: Response) -> Response:
+    """Return an answer that says yes.
+
+    :raises ChecklyRefused: any status but 2xx; the class says which.
+    """
+    if response.status in range(200, 300):
+        return response
+    message = _said(response)
+    raise errors.REFUSALS.get(response.status, errors.ChecklyRefused)(
+        f"{response.request}: Checkly answered {response.status}: {message}.{_advice(response)}",
+        status=response.status,
+        message=message,
+        retry_after=retry_after(response),
+    )
+
+
+def _read_object(response: Response) -> JsonObject:
+    return model.json_object(accept(response))
+
+
+def _read_session(response: Response) -> JsonObject:
+    session = model.checked_session(_read_object(response), str(response.request))
+    if model.session_id(session) not in response.request.path.split("/"):
+        raise errors.ChecklyUnreadable(
+            f"{response.request}: the answer is about another session, {session['checkSessionId']}."
+        )
+    return session
+
+
+def _read_completion(response: Response) -> JsonObject | StillRunning:
+    if response.status == 408:  # noqa: PLR2004 - the documented "still running"
+        early = response.seconds < response.request.hold / 2
+        return StillRunning(retry_after(response), early)
+    session = _read_session(response)
+    if not model.is_final(session):
+        raise errors.ChecklyUnreadable(
+            f"{response.request}: Checkly calls session {session['checkSessionId']} complete, "
+            f"but its status is {session['status']}."
+        )
+    return session
+
+
+def _read_sessions(response: Response) -> list[JsonObject]:
+    try:
+        answer = _read_object(response)
+    except errors.ChecklyNotFound as error:
+        raise errors.NoMatchingChecks(str(error), status=error.status, message=error.message) from error
+    found = answer.get("sessions")
+    if not isinstance(found, list):
+        raise errors.ChecklyUnreadable(
+            f"{response.request}: an answer without a list of sessions: {model.quoted(response.body)}."
+        )
+    if not found:
+        raise errors.NoMatchingChecks(f"{response.request}: Checkly started no session.", status=404)
+    return [model.checked_session(session, str(response.request)) for session in found]
+
+
+def _read_nothing(response: Response) -> None:
+    accept(response)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEndpoints:
+    """The endpoints of one kind of session."""
+
+    version: str
+    resource: str
+
+    def get(self, session_id: str) -> Call[JsonObject]:
+        """`GET /v2/check-sessions/{id}`: the state of a session."""
+        return Call(Request("GET", path(self.version, self.resource, session_id)), _read_session)
+
+    def completion(self, session_id: str, max_wait_seconds: int) -> Call[JsonObject | StillRunning]:
+        """`GET /v2/check-sessions/{id}/completion`: one long poll."""
+        where = path(self.version, self.resource, session_id, "completion")
+        query = (("maxWaitSeconds", str(max_wait_seconds)),)
+        return Call(Request("GET", where, query, hold=max_wait_seconds), _read_completion)
+
+    def cancel(self, session_id: str) -> Call[None]:
+        """`POST /v1/check-sessions/{id}/cancel`: stops what can be stopped; may be repeated."""
+        where = path("v1", self.resource, session_id, "cancel")
+        return Call(Request("POST", where, body={}), _read_nothing)
+
+
+CHECK_SESSIONS: Final[dict[ApiVersion, SessionEndpoints]] = {
+    "v1": SessionEndpoints("v1", "check-sessions"),
+    "v2": SessionEndpoints("v2", "check-sessions"),
+}
+
+
+def trigger_check_sessions(
+    version: ApiVersion, check_ids: Sequence[str], tags: Sequence[Sequence[str]], *, refresh_cache: bool
+) -> Call[list[JsonObject]]:
+    """`POST /v2/check-sessions/trigger`: starts a session per matching check.
+
+    :param tags: OR of ANDs; with ids, both must match. Neither: every active check.
+    """
+    target: JsonObject = {}
+    if check_ids:
+        target["checkId"] = list(check_ids)
+    if tags:
+        target["matchTags"] = [list(group) for group in tags]
+    body: JsonObject = {"refreshCache": refresh_cache, **({"target": target} if target else {})}
+    where = path(version, "check-sessions", "trigger")
+    return Call(Request("POST", where, body=body, repeatable=False), _read_sessions)
+
+
+def get_account() -> Call[JsonObject]:
+    """`GET /v1/accounts/me`: the account that key and account id stand for."""
+    return Call(Request("GET", path("v1", "accounts", "me")), _read_object)

@@ -1,0 +1,144 @@
+"""What can go wrong between us and Checkly.
+
+ChecklyError
+ +- InvalidInput         an argument or a field of the connection that cannot work
+ +- ChecklyUnreachable   no whole answer came: DNS, connection, TLS, proxy, time
+ +- ChecklyRefused       Checkly answered, and said no (`status`, `message`)
+ |   +- ChecklyAuthError     401, 403
+ |   +- ChecklyPlanLimit     402
+ |   +- ChecklyNotFound      404
+ |   |   +- NoMatchingChecks     404 of a trigger
+ |   +- ChecklyRateLimited   429
+ +- ChecklyUnreadable    an answer that is not what Checkly's documents promise
+ +- ChecksNotRun         a check that was asked for has no session (`check_ids`, `sessions`)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_checkly.api.wire import JsonObject
+
+
+class ChecklyError(Exception):
+    """Anything that goes wrong between us and Checkly."""
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same request may succeed a little later."""
+        return False
+
+    @property
+    def permanent(self) -> bool:
+        """Whether another try of the task has no prospect of a better end."""
+        return False
+
+
+class InvalidInput(ChecklyError, ValueError):
+    """An argument or a field of the connection that cannot work."""
+
+    @property
+    def permanent(self) -> bool:
+        """Whether another try of the task has no prospect of a better end."""
+        return True
+
+
+class ChecklyUnreachable(ChecklyError):
+    """No whole answer came.
+
+    :param taken: whether Checkly may have taken the request all the same.
+    :param hopeless: whether asking again cannot help (a certificate that is not trusted).
+    """
+
+    def __init__(self, text: str, *, taken: bool = True, hopeless: bool = False) -> None:
+        super().__init__(text)
+        self.taken = taken
+        self.hopeless = hopeless
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same request may succeed a little later."""
+        return not self.hopeless
+
+
+class ChecklyRefused(ChecklyError):
+    """Checkly answered, and said no.
+
+    :param status: the HTTP status.
+    :param message: what Checkly said.
+    :param retry_after: seconds after which Checkly wants to be asked again.
+    """
+
+    def __init__(
+        self, text: str, *, status: int = 0, message: str = "", retry_after: float | None = None
+    ) -> None:
+        super().__init__(text)
+        self.status = status
+        self.message = message
+        self.retry_after = retry_after
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same request may succeed a little later."""
+        return self.status in {408, 429, 500, 502, 503, 504}
+
+    @property
+    def permanent(self) -> bool:
+        """Whether another try of the task has no prospect of a better end."""
+        return self.status in {400, 401, 402, 404}
+
+
+class ChecklyAuthError(ChecklyRefused):
+    """401: the API key is not accepted; 403: it is, but not for this account or action."""
+
+
+class ChecklyPlanLimit(ChecklyRefused):
+    """402: the account's plan does not allow it."""
+
+
+class ChecklyNotFound(ChecklyRefused):
+    """404: Checkly knows no such thing."""
+
+
+class NoMatchingChecks(ChecklyNotFound):
+    """404 of a trigger: no check that is active matches ids and tags."""
+
+
+class ChecklyRateLimited(ChecklyRefused):
+    """429: too many requests for this account."""
+
+
+class ChecklyUnreadable(ChecklyError):
+    """An answer that is not what Checkly's documents promise."""
+
+
+class ChecksNotRun(ChecklyError):
+    """A check that was asked for has no session.
+
+    :param check_ids: the checks without a session.
+    :param sessions: the sessions that Checkly did start.
+    """
+
+    def __init__(
+        self, text: str, *, check_ids: Sequence[str] = (), sessions: Sequence[JsonObject] = ()
+    ) -> None:
+        super().__init__(text)
+        self.check_ids = list(check_ids)
+        self.sessions = list(sessions)
+
+    @property
+    def permanent(self) -> bool:
+        """Whether another try of the task has no prospect of a better end."""
+        return True
+
+
+REFUSALS: dict[int, type[ChecklyRefused]] = {
+    401: ChecklyAuthError,
+    402: ChecklyPlanLimit,
+    403: ChecklyAuthError,
+    404: ChecklyNotFound,
+    429: ChecklyRateLimited,
+}

@@ -1,0 +1,152 @@
+"""What Checkly says: the words for statuses, and sessions that were looked at before use."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Final, Literal, get_args
+
+from airflow_provider_checkly.api.errors import ChecklyUnreadable, InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from airflow_provider_checkly.api.wire import Json, JsonObject, Response
+
+FinalStatus = Literal["PASSED", "FAILED", "DEGRADED", "TIMED_OUT", "CANCELLED"]
+RunningStatus = Literal["STARTED", "PROGRESS", "PROGRESS_FAILED", "PROGRESS_DEGRADED"]
+
+FINAL: Final[frozenset[str]] = frozenset(get_args(FinalStatus))
+STATUSES: Final[frozenset[str]] = FINAL | frozenset(get_args(RunningStatus))
+
+UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+QUOTED: Final = 200
+
+
+def quoted(text: str | bytes) -> str:
+    """Return the start of what Checkly sent, fit for an error message."""
+    readable = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    return repr(readable if len(readable) <= QUOTED else f"{readable[:QUOTED]}…")
+
+
+def uuid(value: object, argument: str) -> str:
+    """Return an id in lower case.
+
+    :param argument: where the value came from, for the error.
+    :raises InvalidInput: it is no UUID.
+    """
+    if isinstance(value, str) and UUID.fullmatch(value.strip()):
+        return value.strip().lower()
+    hint = " (a list from a template needs the filter `| tojson`)" if str(value).startswith("[") else ""
+    raise InvalidInput(f"{argument}: {quoted(str(value))} is no UUID{hint}.")
+
+
+def uuids(values: Iterable[object], argument: str) -> list[str]:
+    """Return ids in lower case, each once, in their order."""
+    return list(dict.fromkeys(uuid(value, argument) for value in values))
+
+
+def _unique(pairs: list[tuple[str, Json]]) -> JsonObject:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a field stands there twice")
+    return fields
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(f"{word} is no JSON")
+
+
+def json_object(response: Response) -> JsonObject:
+    """Return the JSON object an answer holds.
+
+    :raises ChecklyUnreadable: it holds something else; the error quotes the start of it.
+    """
+    try:
+        value: Json = json.loads(
+            response.body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_number
+        )
+    except (ValueError, RecursionError) as error:
+        raise ChecklyUnreadable(
+            f"{response.request}: the answer ({response.status}) is no JSON that can be read "
+            f"({type(error).__name__}: {error}). It starts with {quoted(response.body)}."
+        ) from error
+    if not isinstance(value, dict):
+        raise ChecklyUnreadable(
+            f"{response.request}: the answer ({response.status}) is no JSON object. "
+            f"It starts with {quoted(response.body)}."
+        )
+    return value
+
+
+def _text(session: JsonObject, field: str, source: str) -> str:
+    value = session.get(field)
+    if isinstance(value, str) and value:
+        return value
+    raise ChecklyUnreadable(f"{source}: a session without {field}: {quoted(json.dumps(session))}.")
+
+
+def checked_session(value: Json, source: str) -> JsonObject:
+    """Return a check session that names itself, its check and a status we know.
+
+    :param source: the request, for the error.
+    :raises ChecklyUnreadable: it does not; the error quotes it.
+    """
+    if not isinstance(value, dict):
+        raise ChecklyUnreadable(f"{source}: a session that is no object: {quoted(json.dumps(value))}.")
+    for field in ("checkSessionId", "checkId"):
+        if not UUID.fullmatch(text := _text(value, field, source)):
+            raise ChecklyUnreadable(f"{source}: {field} {quoted(text)} is no UUID.")
+    status = _text(value, "status", source)
+    if status not in STATUSES:
+        raise ChecklyUnreadable(
+            f"{source}: unknown status {quoted(status)} of session {value['checkSessionId']}. "
+            f"Known are {', '.join(sorted(STATUSES))}."
+        )
+    return value
+
+
+def session_id(session: JsonObject) -> str:
+    """Return the id of a checked session, in lower case."""
+    return str(session["checkSessionId"]).lower()
+
+
+def results(session: JsonObject) -> Sequence[JsonObject]:
+    """Return the results that a session holds; what is malformed is left out."""
+    found = session.get("results")
+    return [result for result in found if isinstance(result, dict)] if isinstance(found, list) else []
+
+
+def status(session: JsonObject) -> str:
+    """Return the status of a checked session in the words of API v2.
+
+    API v1 reports a cancelled session as TIMED_OUT and leaves `isCancelled` in its results
+    (Checkly's docs, concepts/cancellation).
+    """
+    said = str(session["status"])
+    if said == "TIMED_OUT" and any(result.get("isCancelled") is True for result in results(session)):
+        return "CANCELLED"
+    return said
+
+
+def is_final(session: JsonObject) -> bool:
+    """Return whether Checkly will not change the session any more."""
+    return session["status"] in FINAL
+
+
+def seconds(session: JsonObject) -> float | None:
+    """Return how long the session took, from its `timeElapsed` in milliseconds."""
+    elapsed = session.get("timeElapsed")
+    return elapsed / 1000 if isinstance(elapsed, int | float) and not isinstance(elapsed, bool) else None
+
+
+def label(session: JsonObject) -> str:
+    """Return the name of a session's check; its id where Checkly gives no name."""
+    name = session.get("name")
+    return name if isinstance(name, str) and name else str(session["checkId"])
+
+
+def link(session: JsonObject) -> str:
+    """Return the link to a session in Checkly's UI, or "" where Checkly gives none."""
+    found = session.get("checkSessionLink")
+    return found if isinstance(found, str) else ""

@@ -1,0 +1,269 @@
+"""Two small senders, requests and aiohttp, and the two loops that drive a wait.
+
+Both take proxies and certificates from the environment in the same way, verify TLS, never follow a redirect,
+and leave `.netrc` alone (it would replace the key).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import time
+from contextlib import asynccontextmanager, contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Final, NoReturn, Protocol, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+import requests
+import urllib3
+import yarl
+from tenacity import AsyncRetrying, Retrying
+
+from airflow_provider_checkly.api.errors import ChecklyError, ChecklyUnreachable, ChecklyUnreadable
+from airflow_provider_checkly.api.retry import policy
+from airflow_provider_checkly.api.wire import Account, Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Mapping
+
+    from airflow_provider_checkly.api.calls import Call
+    from airflow_provider_checkly.api.waiting import Answer, Ask, Plan, Waited
+
+T = TypeVar("T")
+
+CONNECT_SECONDS: Final = 10.0
+LARGEST_BODY: Final = 32 * 1024 * 1024
+CHUNK: Final = 64 * 1024
+
+
+class Sender(Protocol):
+    """Sends one request, once."""
+
+    def __call__(self, request: Request) -> Response:
+        """Return the answer, whatever its status.
+
+        :raises ChecklyUnreachable: none came.
+        """
+
+
+class AsyncSender(Protocol):
+    """Sends one request, once, without blocking the event loop."""
+
+    async def __call__(self, request: Request) -> Response:
+        """Return the answer, whatever its status.
+
+        :raises ChecklyUnreachable: none came.
+        """
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the proxy that the environment names for an address, e.g. by HTTPS_PROXY and NO_PROXY."""
+    parts = urlsplit(url)
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy or proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def certificates() -> str | None:
+    """Return the certificate bundle that the environment names, for both transports."""
+    names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+    return next((found for name in names if (found := os.environ.get(name))), None)
+
+
+@cache
+def _tls(bundle: str | None) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=bundle)
+
+
+def _unreachable(
+    request: Request, account: Account, error: BaseException, *, taken: bool, hopeless: bool
+) -> NoReturn:
+    reason = str(error) or "no answer in time"
+    raise ChecklyUnreachable(
+        f"{request}: no whole answer from {account.base_url} ({type(error).__name__}: {reason[:300]}).",
+        taken=taken,
+        hopeless=hopeless,
+    ) from error
+
+
+class _Body:
+    """Collects a body of bounded size."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._content = bytearray()
+
+    def add(self, chunk: bytes) -> None:
+        self._content += chunk
+        if len(self._content) > LARGEST_BODY:
+            raise ChecklyUnreadable(f"{self._request}: the answer is larger than {LARGEST_BODY >> 20} MiB.")
+
+    def response(self, status: int, headers: Mapping[str, str], started: float) -> Response:
+        names = {name.lower(): value for name, value in headers.items()}
+        return Response(self._request, status, names, bytes(self._content), time.monotonic() - started)
+
+
+def _was_not_taken(error: requests.RequestException) -> bool:
+    if isinstance(
+        error, requests.ConnectTimeout | requests.exceptions.SSLError | requests.exceptions.ProxyError
+    ):
+        return True
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(reason, urllib3.exceptions.NewConnectionError)
+
+
+def _proxies(url: str) -> dict[str, str]:
+    proxy = proxy_for(url)
+    return {"http": proxy, "https": proxy} if proxy else {}
+
+
+def _exchange(session: requests.Session, url: str, request: Request, limit: float) -> Response:
+    started = time.monotonic()
+    answer = session.request(
+        request.method,
+        url,
+        json=request.body,
+        timeout=(min(CONNECT_SECONDS, limit), limit),
+        allow_redirects=False,
+        stream=True,
+        proxies=_proxies(url),
+        verify=certificates() or True,
+    )
+    body = _Body(request)
+    with answer:
+        while chunk := answer.raw.read1(CHUNK, decode_content=True):
+            body.add(chunk)
+            if time.monotonic() - started > limit:
+                raise TimeoutError(f"the answer was not whole after {limit:.0f} s")
+    return body.response(answer.status_code, answer.headers, started)
+
+
+@contextmanager
+def requests_sender(account: Account, margin: float) -> Iterator[Sender]:
+    """Open a sender that blocks its thread, for workers.
+
+    :param margin: seconds that an answer may take beyond the time Checkly may hold it.
+    """
+
+    def send(request: Request) -> Response:
+        try:
+            return _exchange(session, account.url(request), request, request.hold + margin)
+        except requests.RequestException as error:
+            hopeless = isinstance(error, requests.exceptions.SSLError)
+            _unreachable(request, account, error, taken=not _was_not_taken(error), hopeless=hopeless)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            _unreachable(request, account, error, taken=True, hopeless=False)
+
+    with requests.Session() as session:
+        session.trust_env = False
+        session.headers.update(account.headers())
+        yield send
+
+
+NEVER_TAKEN: Final = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,
+)
+
+
+async def _aexchange(session: aiohttp.ClientSession, url: str, request: Request, limit: float) -> Response:
+    started = time.monotonic()
+    body = _Body(request)
+    async with session.request(
+        request.method,
+        yarl.URL(url, encoded=True),
+        json=request.body,
+        timeout=aiohttp.ClientTimeout(total=limit, sock_connect=CONNECT_SECONDS),
+        allow_redirects=False,
+        proxy=proxy_for(url),
+    ) as answer:
+        async for chunk in answer.content.iter_chunked(CHUNK):
+            body.add(chunk)
+        return body.response(answer.status, answer.headers, started)
+
+
+@asynccontextmanager
+async def aiohttp_sender(account: Account, margin: float) -> AsyncIterator[AsyncSender]:
+    """Open a sender that does not block the event loop, for triggerers.
+
+    :param margin: seconds that an answer may take beyond the time Checkly may hold it.
+    """
+
+    async def send(request: Request) -> Response:
+        try:
+            return await _aexchange(session, account.url(request), request, request.hold + margin)
+        except (aiohttp.ClientError, OSError) as error:
+            hopeless = isinstance(error, aiohttp.ClientSSLError)
+            taken = not isinstance(error, NEVER_TAKEN)
+            _unreachable(request, account, error, taken=taken, hopeless=hopeless)
+
+    connector = aiohttp.TCPConnector(ssl=await asyncio.to_thread(_tls, certificates()))
+    jar = aiohttp.DummyCookieJar()
+    async with aiohttp.ClientSession(
+        connector=connector, cookie_jar=jar, headers=account.headers()
+    ) as session:
+        yield send
+
+
+def send(sender: Sender, call: Call[T], patience: float) -> T:
+    """Send a request, again where that may help, and return what its answer says.
+
+    :param patience: seconds after which it is not sent again.
+    :raises ChecklyError: what the last try said.
+    """
+    return Retrying(**policy(call.request, patience))(lambda: call.read(sender(call.request)))
+
+
+async def asend(sender: AsyncSender, call: Call[T], patience: float) -> T:
+    """Do what `send` does, without blocking the event loop."""
+
+    async def once() -> T:
+        return call.read(await sender(call.request))
+
+    return await AsyncRetrying(**policy(call.request, patience))(once)
+
+
+def answer_to(sender: Sender, ask: Ask) -> Answer:
+    """Return what Checkly says to an ask, or the error."""
+    time.sleep(ask.pause)
+    try:
+        return send(sender, ask.call, ask.patience)
+    except ChecklyError as error:
+        return error
+
+
+async def aanswer_to(sender: AsyncSender, ask: Ask) -> Answer:
+    """Do what `answer_to` does, without blocking the event loop."""
+    await asyncio.sleep(ask.pause)
+    try:
+        return await asend(sender, ask.call, ask.patience)
+    except ChecklyError as error:
+        return error
+
+
+def drive(plan: Plan, sender: Sender) -> Waited:
+    """Carry a wait out."""
+    answer: Answer | None = None
+    while True:
+        try:
+            ask = plan.send(answer)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]  # typeshed has Any here
+        answer = answer_to(sender, ask)
+
+
+async def adrive(plan: Plan, sender: AsyncSender) -> Waited:
+    """Do what `drive` does, without blocking the event loop."""
+    answer: Answer | None = None
+    while True:
+        try:
+            ask = plan.send(answer)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]  # typeshed has Any here
+        answer = await aanswer_to(sender, ask)

@@ -1,0 +1,87 @@
+"""What goes over the wire, as frozen plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from urllib.parse import quote, urlencode
+
+from airflow_provider_checkly import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+JsonObject: TypeAlias = dict[str, Json]
+
+USER_AGENT: Final = f"airflow-provider-checkly/{__version__}"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request to Checkly.
+
+    :param path: path with escaped parts, from the root of the API.
+    :param hold: seconds for which Checkly may hold the answer back (a long poll).
+    :param repeatable: whether it may be sent again although Checkly may have taken it.
+    """
+
+    method: Literal["GET", "POST"]
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    body: JsonObject | None = None
+    hold: float = 0
+    repeatable: bool = True
+
+    @property
+    def target(self) -> str:
+        """Path and query."""
+        return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One answer of Checkly.
+
+    :param headers: names in lower case.
+    :param seconds: how long the answer took.
+    """
+
+    request: Request
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    seconds: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where Checkly is, and who asks; its `repr` hides the key.
+
+    :param base_url: scheme, host, and where needed port and path, without a slash at the end.
+    """
+
+    base_url: str
+    account_id: str
+    api_key: str = field(repr=False)
+
+    def url(self, request: Request) -> str:
+        """Return the address of a request."""
+        return self.base_url + request.target
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers of every request; they hold the key."""
+        return {
+            "Accept": "application/json",
+            "Authorization": f"Bearer {self.api_key}",
+            "User-Agent": USER_AGENT,
+            "x-checkly-account": self.account_id,
+        }
+
+
+def path(*parts: str) -> str:
+    """Join escaped parts to a path."""
+    return "".join(f"/{quote(part, safe='')}" for part in parts)

@@ -1,0 +1,139 @@
+"""The sensor: waits for check sessions that somebody else started."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import (
+    AirflowSensorTimeout,
+    BaseSensorOperator,
+    PokeReturnValue,
+    conf,
+)
+
+from airflow_provider_checkly import arguments
+from airflow_provider_checkly.api import model
+from airflow_provider_checkly.api.calls import MAX_WAIT_SECONDS
+from airflow_provider_checkly.exceptions import ChecksTimedOut
+from airflow_provider_checkly.hooks import ChecklyHook
+from airflow_provider_checkly.triggers import deadline
+from airflow_provider_checkly.verdict import Outcome, airflow_errors
+from airflow_provider_checkly.waiter import SessionWaiter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from contextlib import AbstractContextManager
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_checkly.api.wire import JsonObject
+
+
+class ChecklyCheckSessionSensor(SessionWaiter, BaseSensorOperator):
+    """Wait for the end of check sessions, and fail if one did not pass.
+
+    It never cancels, since it did not start the sessions. It returns the session as Checkly returned it: a
+    dict for one id given as a string, else a list. In poke mode a poke is one long poll, and `poke_interval`
+    defaults to 1 second; in reschedule mode it is one plain GET, every 60 seconds.
+
+    :param check_session_ids: UUIDs, e.g. the XCom `check_session_ids` of the operator. (templated)
+    :param deferrable: wait in the triggerer, without a worker slot; `mode` then means nothing.
+    :param fail_on: the statuses that fail the task: FAILED, TIMED_OUT, CANCELLED, DEGRADED.
+    :param checkly_conn_id: the connection. (templated)
+    """
+
+    template_fields: Sequence[str] = ("checkly_conn_id", "check_session_ids")
+
+    def __init__(
+        self,
+        *,
+        check_session_ids: str | Iterable[str],
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        fail_on: str | Iterable[str] = arguments.FAIL_ON,
+        checkly_conn_id: str = ChecklyHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        kwargs.setdefault("poke_interval", 60 if kwargs.get("mode") == "reschedule" else 1)
+        super().__init__(**kwargs)
+        self.check_session_ids = check_session_ids
+        self.checkly_conn_id = checkly_conn_id
+        self.deferrable = deferrable
+        self.fail_on = arguments.fail_on(fail_on)
+        arguments.positive_seconds(self.timeout, "timeout")
+        self._known = {}
+        self._until: float | None = None
+
+    def execute(self, context: Context) -> JsonObject | list[JsonObject]:
+        """Wait in the way that `deferrable` and `mode` name."""
+        with self._errors():
+            self._remember_ids()
+            self._until = deadline(self.timeout, context["ti"].start_date, self.execution_timeout)
+            if self.deferrable:
+                return self._value(self._judge(context, self._look(self._until)))
+        if not self.reschedule:
+            self.log.info(
+                "Waiting on this worker. deferrable=True (with a triggerer) or mode='reschedule' "
+                "would free its slot."
+            )
+        found: JsonObject | list[JsonObject] = super().execute(context)
+        return found
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Ask once; done when all sessions have ended."""
+        with self._errors():
+            self._remember_ids()
+            outcome = self._read_in_turn() if self.reschedule else self._poll()
+            if outcome.unfinished and not outcome.late:
+                return PokeReturnValue(is_done=False)
+            return PokeReturnValue(is_done=True, xcom_value=self._value(self._judge(context, outcome)))
+
+    def execute_complete(self, context: Context, event: object) -> JsonObject | list[JsonObject]:
+        """Judge what the trigger reports."""
+        with self._errors():
+            return self._value(self._judge(context, Outcome.from_event(event)))
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Resume, and let `soft_fail` skip on a time-out, but not on a trigger that broke.
+
+        Airflow's sensors skip on both, and call the time-out differently from version to version.
+        """
+        if next_method == "__fail__" and (next_kwargs or {}).get("error") == "Trigger timeout":
+            with self._errors():
+                raise ChecksTimedOut("Airflow's own time-out of the deferral came; did a triggerer run?")
+        if self.soft_fail:
+            return super(BaseSensorOperator, self).resume_execution(next_method, next_kwargs, context)
+        return super().resume_execution(next_method, next_kwargs, context)
+
+    def _errors(self) -> AbstractContextManager[None]:
+        return airflow_errors(soft_fail=self.soft_fail, on_timeout=AirflowSensorTimeout)
+
+    def _remember_ids(self) -> None:
+        ids = arguments.session_ids(self.check_session_ids)
+        self._known = {each: self._known.get(each) for each in ids}
+
+    def _value(self, sessions: list[JsonObject]) -> JsonObject | list[JsonObject]:
+        given = self.check_session_ids
+        one = isinstance(given, str) and not given.strip().startswith("[")
+        return sessions[0] if one else sessions
+
+    def _poll(self) -> Outcome:
+        """Wait for as long as one poll may take, or the rest of the time."""
+        if self._until is None:
+            self._until = time.time() + self.timeout
+        poll_until = time.time() + MAX_WAIT_SECONDS
+        if self._until <= poll_until:
+            return self._drive(self._until)
+        outcome = self._drive(poll_until, last_look=False)
+        return Outcome(outcome.ids, outcome.sessions, outcome.unfinished)
+
+    def _read_in_turn(self) -> Outcome:
+        """Read sessions up to the first that has not ended."""
+        for session_id in self._known:
+            session = self.hook.get_check_session(session_id)
+            self._known[session_id] = session
+            if not model.is_final(session):
+                break
+        seen = [session for session in self._known.values() if session]
+        ended = {model.session_id(session) for session in seen if model.is_final(session)}
+        return Outcome(tuple(self._known), tuple(seen), tuple(i for i in self._known if i not in ended))

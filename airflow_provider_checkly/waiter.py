@@ -1,0 +1,89 @@
+"""What operators and sensors share: look first, then wait here or in the triggerer, then judge."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_checkly.api.errors import ChecklyError
+from airflow_provider_checkly.hooks import ChecklyHook
+from airflow_provider_checkly.links import LINK_KEY, ChecklySessionLink
+from airflow_provider_checkly.triggers import deferral
+from airflow_provider_checkly.verdict import Outcome, complete, conclude, first_link, for_xcom
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_checkly.api.wire import JsonObject
+
+LOOK_SECONDS: Final = 5.0
+"""How long the worker looks before it defers."""
+
+
+class SessionWaiter(BaseOperator):
+    """A task that waits for check sessions.
+
+    `_known` holds the sessions of this try with the last state that was seen.
+    """
+
+    operator_extra_links = (ChecklySessionLink(),)
+    ui_color = "#e8f4ff"
+
+    checkly_conn_id: str
+    fail_on: frozenset[str]
+    _known: dict[str, JsonObject | None]
+    _stop_on: frozenset[str] = frozenset()
+    _waiting_in: int | None = None
+
+    @property
+    def hook(self) -> ChecklyHook:
+        """A hook for the connection as rendered."""
+        return ChecklyHook(self.checkly_conn_id)
+
+    def _drive(self, until: float, *, last_look: bool = True) -> Outcome:
+        """Wait on this worker."""
+        ids = list(self._known)
+        self._waiting_in = threading.get_ident()
+        waited = self.hook.drive(ids, until, stop_on=self._stop_on, last_look=last_look, known=self._known)
+        self._waiting_in = None
+        return Outcome.of(ids, waited)
+
+    def _look(self, until: float) -> Outcome:
+        """Look on the worker first, since a deferral costs more than a check that is about to end.
+
+        :raises TaskDeferred: there is more to wait for.
+        """
+        look_until = time.time() + LOOK_SECONDS
+        if until <= look_until:
+            return self._drive(until)
+        try:
+            outcome = self._drive(look_until, last_look=False)
+        except ChecklyError as error:
+            if not error.transient:
+                raise
+            self.log.warning("%s The triggerer goes on asking.", error)
+            self._defer(until)
+        if outcome.late:
+            self._defer(until)
+        return outcome
+
+    def _defer(self, until: float) -> NoReturn:
+        left = timedelta(seconds=round(until - time.time()))
+        self.log.info("Deferring; the triggerer waits for the check sessions, for %s at most.", left)
+        self.defer(**deferral(self.checkly_conn_id, list(self._known), until, self._stop_on))
+
+    def _judge(self, context: Context, outcome: Outcome) -> list[JsonObject]:
+        """Return the sessions of a wait that ended well, fit for XCom."""
+        whole = complete(outcome, self.hook.get_check_sessions)
+        self._push_link(context, whole.sessions or ())
+        return for_xcom(conclude(whole, self.fail_on))
+
+    def _push_link(self, context: Context, sessions: Sequence[JsonObject]) -> None:
+        if link := first_link(sessions, self.fail_on):
+            context["ti"].xcom_push(key=LINK_KEY, value=link)
