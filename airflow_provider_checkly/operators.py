@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import (
     AirflowException,
@@ -23,7 +23,7 @@ from airflow_provider_checkly.api.errors import (
 )
 from airflow_provider_checkly.checkpoint import Checkpoint
 from airflow_provider_checkly.hooks import ChecklyHook
-from airflow_provider_checkly.triggers import deadline
+from airflow_provider_checkly.triggers import IDS_KEY, deadline
 from airflow_provider_checkly.verdict import Outcome, airflow_errors, for_xcom
 from airflow_provider_checkly.waiter import SessionWaiter
 
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_checkly.api.wire import JsonObject
     from airflow_provider_checkly.arguments import Tags
-
-IDS_KEY: Final = "check_session_ids"
 
 
 class ChecklyRunChecksOperator(SessionWaiter):

@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
-from airflow.providers.common.compat.sdk import conf
+from airflow.providers.common.compat.sdk import XCom, conf
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+from asgiref.sync import sync_to_async
 
+from airflow_provider_checkly.api import model
 from airflow_provider_checkly.api.errors import ChecklyError
 from airflow_provider_checkly.hooks import ChecklyHook
 from airflow_provider_checkly.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Sequence
     from datetime import datetime
+
+    from airflow.executors.workloads import TaskInstance
+
+    from airflow_provider_checkly.api.wire import JsonObject
 
 BACKSTOP: Final = timedelta(minutes=5)
 """How much later Airflow's own time-out of a deferral comes, which loses the session ids."""
+KILL_SECONDS: Final = 20.0
+"""How long `on_kill` may take; Airflow allows it 30 seconds."""
+CANCEL_SECONDS: Final = 10.0
+IDS_KEY: Final = "check_session_ids"
 SETTLING: Final = 3.0
 """Seconds beyond the supervisor's heartbeat interval that a deferral must last (Airflow 3.1 to 3.3.2)."""
 
@@ -33,6 +44,7 @@ class ChecklySessionTrigger(BaseTrigger):
     :param stop_on: statuses that end the wait for all.
     :param not_before: absolute wall-clock time in seconds before which no event is sent.
     :param hold_back: seconds that `not_before` may cost at most, whatever the clocks say.
+    :param cancel_on_kill: whether a user who ends the task ends its sessions, too.
     """
 
     def __init__(
@@ -44,6 +56,7 @@ class ChecklySessionTrigger(BaseTrigger):
         stop_on: Sequence[str] = (),
         not_before: float = 0,
         hold_back: float = 0,
+        cancel_on_kill: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow does not annotate it
         self.checkly_conn_id = checkly_conn_id
@@ -52,6 +65,8 @@ class ChecklySessionTrigger(BaseTrigger):
         self.stop_on = sorted(stop_on)
         self.not_before = not_before
         self.hold_back = hold_back
+        self.cancel_on_kill = cancel_on_kill
+        self._known: dict[str, JsonObject | None] = dict.fromkeys(session_ids)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments, which hold no secrets."""
@@ -64,6 +79,7 @@ class ChecklySessionTrigger(BaseTrigger):
                 "stop_on": self.stop_on,
                 "not_before": self.not_before,
                 "hold_back": self.hold_back,
+                "cancel_on_kill": self.cancel_on_kill,
             },
         )
 
@@ -76,11 +92,58 @@ class ChecklySessionTrigger(BaseTrigger):
     async def _outcome(self) -> Outcome:
         hook = ChecklyHook(self.checkly_conn_id)
         try:
-            waited = await hook.adrive(self.session_ids, self.deadline, stop_on=frozenset(self.stop_on))
+            waited = await hook.adrive(
+                self.session_ids, self.deadline, stop_on=frozenset(self.stop_on), known=self._known
+            )
         except ChecklyError as error:
             self.log.warning("The wait ended: %s", error)
             return Outcome(tuple(self.session_ids), error=error)
         return Outcome.of(self.session_ids, waited)
+
+    async def on_kill(self) -> None:
+        """Cancel the unfinished sessions where a user ended the task (Airflow 3.3+); raise nothing."""
+        if self.cancel_on_kill:
+            await _to_the_end(self._cancel_unless_awaited(), KILL_SECONDS)
+
+    async def _cancel_unless_awaited(self) -> None:
+        unfinished = [i for i, seen in self._known.items() if seen is None or not model.is_final(seen)]
+        try:
+            if self.task_instance is None or await _is_awaited(self.task_instance, self.session_ids):
+                self.log.info("Nothing is cancelled: the task still waits for these check sessions.")
+                return
+            await ChecklyHook(self.checkly_conn_id).acancel_check_sessions(unfinished, CANCEL_SECONDS)
+        except Exception:  # a kill must not fail; what cannot be known cancels nothing
+            self.log.exception("Nothing was cancelled.")
+
+
+async def _is_awaited(ti: TaskInstance, session_ids: Sequence[str]) -> bool:
+    """Return whether the task goes on waiting for these sessions.
+
+    `on_kill` also fires in a triggerer that was frozen while another one took over. A user's action leaves
+    the task neither deferred nor up for retry, or with the ids of a new try: XCom is wiped at its start.
+    """
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415 - 3.3+ only
+
+    get_task_states = sync_to_async(RuntimeTaskInstance.get_task_states)
+    states = await get_task_states(
+        dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
+    )
+    get_xcom = sync_to_async(XCom.get_one)
+    ids = await get_xcom(
+        key=IDS_KEY, dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, map_index=ti.map_index
+    )
+    name = ti.task_id if ti.map_index < 0 else f"{ti.task_id}_{ti.map_index}"
+    return states.get(ti.run_id, {}).get(name) in {"deferred", "up_for_retry"} and ids == list(session_ids)
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None], seconds: float) -> None:
+    """Carry work out although Airflow 3.3 cancels `on_kill` again every second."""
+    task = asyncio.ensure_future(asyncio.wait_for(work, seconds))
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait({task})
+    with suppress(TimeoutError, asyncio.CancelledError):
+        task.result()
 
 
 class Deferral(TypedDict):
@@ -92,7 +155,12 @@ class Deferral(TypedDict):
 
 
 def deferral(
-    checkly_conn_id: str, session_ids: Sequence[str], deadline: float, stop_on: frozenset[str] = frozenset()
+    checkly_conn_id: str,
+    session_ids: Sequence[str],
+    deadline: float,
+    *,
+    stop_on: frozenset[str] = frozenset(),
+    cancel_on_kill: bool = False,
 ) -> Deferral:
     """Return the keywords for a deferral that starts now.
 
@@ -108,6 +176,7 @@ def deferral(
         stop_on=sorted(stop_on),
         not_before=now + hold_back,
         hold_back=hold_back,
+        cancel_on_kill=cancel_on_kill,
     )
     left = timedelta(seconds=max(0.0, deadline - now))
     return {"trigger": trigger, "method_name": "execute_complete", "timeout": left + BACKSTOP}

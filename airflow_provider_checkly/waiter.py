@@ -37,6 +37,7 @@ class SessionWaiter(BaseOperator):
 
     checkly_conn_id: str
     fail_on: frozenset[str]
+    cancel_on_kill = False
     _known: dict[str, JsonObject | None]
     _stop_on: frozenset[str] = frozenset()
     _waiting_in: int | None = None
@@ -76,7 +77,14 @@ class SessionWaiter(BaseOperator):
     def _defer(self, until: float) -> NoReturn:
         left = timedelta(seconds=round(until - time.time()))
         self.log.info("Deferring; the triggerer waits for the check sessions, for %s at most.", left)
-        self.defer(**deferral(self.checkly_conn_id, list(self._known), until, self._stop_on))
+        keywords = deferral(
+            self.checkly_conn_id,
+            list(self._known),
+            until,
+            stop_on=self._stop_on,
+            cancel_on_kill=self.cancel_on_kill,
+        )
+        self.defer(**keywords)
 
     def _judge(self, context: Context, outcome: Outcome) -> list[JsonObject]:
         """Return the sessions of a wait that ended well, fit for XCom."""
