@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import math
+import os
 import resource
+import shlex
 import signal
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 from airflow_provider_checkly.emulator.background import DEFAULT_ACCOUNT, DEFAULT_KEY, Emulator
 from airflow_provider_checkly.emulator.checks import BadChecks, is_uuid, load_checks
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_checkly.emulator.checks import Check
 
+LAST_PORT: Final = 65535
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM; the exit code is 0, 1 if the port is taken, 2 for bad arguments."""
@@ -29,13 +33,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     _allow_many_connections()
-    try:
-        with _emulator(options) as checkly:
-            _say(_welcome(checkly), sys.stdout)
-            stop.wait()
-    except OSError as problem:
-        _say(f"cannot listen on port {options.port}: {problem.strerror}", sys.stderr)
-        return 1
+    with contextlib.ExitStack() as stack:
+        try:
+            checkly = stack.enter_context(_emulator(options))
+        except OSError as problem:
+            _say(f"cannot listen on port {options.port}: {os.strerror(problem.errno or 0)}", sys.stderr)
+            return 1
+        _say(_welcome(checkly), sys.stdout)
+        stop.wait()
     return 0
 
 
@@ -67,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         description="A local Checkly on 127.0.0.1, for trying things out and for tests.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--port", type=_whole, default=0, help="port to listen on; 0 picks a free one")
+    parser.add_argument("--port", type=_port, default=0, help="port to listen on; 0 picks a free one")
     parser.add_argument("--api-key", type=_key, default=DEFAULT_KEY, help="the one key that is accepted")
     parser.add_argument(
         "--account-id", type=_account, default=DEFAULT_ACCOUNT, help="the one account, a UUID"
@@ -88,6 +93,12 @@ def _parser() -> argparse.ArgumentParser:
 def _whole(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if _whole(text) > LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port")
     return int(text)
 
 
@@ -133,7 +144,7 @@ def _welcome(checkly: Emulator) -> str:
         f"URL      {checkly.url}",
         f"API key  {checkly.api_key}",
         f"Account  {checkly.account_id}",
-        f"export AIRFLOW_CONN_CHECKLY_DEFAULT='{checkly.connection_json}'",
+        f"export AIRFLOW_CONN_CHECKLY_DEFAULT={shlex.quote(checkly.connection_json)}",
         "",
         *_table(checkly.model.checks),
     ]

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from airflow_provider_checkly.emulator import Emulator
+from airflow_provider_checkly.emulator.answers import Problem
+from airflow_provider_checkly.emulator.limits import RateLimit
+
+
+def test_the_request_above_the_limit_is_429(connect: Any) -> None:
+    with Emulator(rate_limit=3) as checkly:
+        client = connect(checkly)
+        stranger = connect(checkly, Authorization="Bearer wrong")
+        before = time.time()
+        assert [client.get("/v1/accounts").status_code for _ in range(4)] == [200, 200, 200, 429]
+        answer = client.get("/v2/check-sessions/x")
+        assert answer.json()["message"] == "Too Many Requests"
+        assert 58 <= int(answer.headers["Retry-After"]) <= 60
+        assert before + 59 <= int(answer.headers["X-RateLimit-Reset"]) <= before + 62
+        assert stranger.get("/v1/accounts").status_code == 401
+        assert client.get("/_emulator/requests").status_code == 200
+
+
+@pytest.mark.parametrize("limit", [None, 0])
+def test_no_limit(limit: int | None) -> None:
+    window = RateLimit(limit, lambda: 0.0)
+    for _ in range(1000):
+        window.take()
+
+
+def test_the_window_opens_again() -> None:
+    now = [100.25]
+    window = RateLimit(2, lambda: now[0])
+    told = []
+    for now[0] in (100.25, 120.0, 120.5, 160.2, 160.25, 200.0, 220.24):
+        try:
+            window.take()
+            told.append(None)
+        except Problem as problem:
+            told.append((problem.headers["Retry-After"], problem.headers["X-RateLimit-Reset"]))
+    assert told == [None, None, ("40", "161"), ("1", "161"), None, None, ("1", "221")]

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import runpy
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from airflow_provider_checkly.emulator.__main__ import main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+STUCK = "c0000000-0000-4000-8000-000000000007"
+
+
+@pytest.fixture(autouse=True)
+def own_signals() -> Iterator[None]:
+    """Give back what main takes: signals and the limit of open files."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def run_main(arguments: list[str], number: signal.Signals) -> int:
+    """Run main here, ask it one thing from a thread, then send the signal."""
+    port = free_port()
+
+    def ask_and_stop() -> None:
+        for _ in range(200):
+            try:
+                requests.get(f"http://127.0.0.1:{port}/v1/accounts", timeout=5)
+                break
+            except requests.ConnectionError:
+                time.sleep(0.01)
+        os.kill(os.getpid(), number)
+
+    thread = threading.Thread(target=ask_and_stop)
+    thread.start()
+    try:
+        return main(["--port", str(port), *arguments])
+    finally:
+        thread.join()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_says_how_to_reach_it_and_ends_well(
+    number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_main(["--api-key", "it's", "--rate-limit", "0", "--retry-after", "none"], number) == 0
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    url = lines[0].split()[-1]
+    word, assignment = shlex.split(lines[3])
+    name, value = assignment.split("=", 1)
+    assert (word, name) == ("export", "AIRFLOW_CONN_CHECKLY_DEFAULT")
+    assert json.loads(value)["host"] == url
+    assert json.loads(value)["password"] == "it's"
+    assert len(lines) == 6 + 15
+    columns = [re.match(r"(\S+ +){2}", line) for line in lines[5:]]
+    assert len({found and found.end() for found in columns}) == 1
+    (record,) = map(json.loads, err.splitlines())
+    assert (record["method"], record["path"], record["status"]) == ("GET", "/v1/accounts", 401)
+    assert "it's" not in err
+
+
+def test_a_fleet_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "checks.json"
+    path.write_text(json.dumps([{"id": STUCK, "name": "mine", "outcome": "never", "groupTags": ["g"]}]))
+    assert run_main(["--checks", str(path), "--speed", "0.5"], signal.SIGTERM) == 0
+    assert (
+        capsys.readouterr().out.splitlines()[-1]
+        == f"{STUCK}  API   never             1          mine  group:g"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--speed", "0"], "'0' is not above 0"),
+        (["--speed", "-1"], "'-1' is not above 0"),
+        (["--speed", "nan"], "'nan' is not above 0"),
+        (["--speed", "fast"], "invalid _speed value: 'fast'"),
+        (["--port", "65536"], "'65536' is no port"),
+        (["--port", "x"], "'x' is no whole number from 0"),
+        (["--rate-limit", "-1"], "'-1' is no whole number from 0"),
+        (["--retry-after", "soon"], "'soon' is no whole number from 0"),
+        (["--account-id", "mine"], "'mine' is no UUID"),
+        (["--api-key", " "], "a key is plain text that is not empty"),
+        (["--checks", "/no/such/file"], "/no/such/file: No such file or directory"),
+        (["--nonsense"], "unrecognized arguments: --nonsense"),
+    ],
+)
+def test_bad_arguments(arguments: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert text in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_it_is_a_module_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["emulator", "--speed", "0"])
+    monkeypatch.delitem(sys.modules, "airflow_provider_checkly.emulator.__main__")
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("airflow_provider_checkly.emulator", run_name="__main__")
+    assert caught.value.code == 2
+
+
+def test_a_port_in_use(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["--port", str(port)]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", f"cannot listen on port {port}: Address already in use\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_as_a_process_with_polls_open(number: signal.Signals) -> None:
+    command = [sys.executable, "-X", "dev", "-m", "airflow_provider_checkly.emulator"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
+        assert process.stdout
+        url, key, account = (process.stdout.readline().split()[-1] for _ in range(3))
+        headers = {"Authorization": f"Bearer {key}", "X-Checkly-Account": account}
+        body: Any = {"target": {"checkId": [STUCK]}}
+        with requests.Session() as session:
+            started = session.post(f"{url}/v2/check-sessions/trigger", headers=headers, json=body, timeout=5)
+            session_id = started.json()["sessions"][0]["checkSessionId"]
+            with pytest.raises(requests.ConnectionError):
+                _hold_and_signal(
+                    session, f"{url}/v2/check-sessions/{session_id}/completion", headers, process, number
+                )
+        _, err = process.communicate(timeout=5)
+    assert process.returncode == 0
+    assert [json.loads(line)["status"] for line in err.splitlines()] == [201, None]
+    assert key not in err
+
+
+def _hold_and_signal(
+    session: requests.Session,
+    url: str,
+    headers: dict[str, str],
+    process: subprocess.Popen[str],
+    number: signal.Signals,
+) -> None:
+    timer = threading.Timer(0.3, process.send_signal, [number])
+    timer.start()
+    try:
+        session.get(url, headers=headers, timeout=5)
+    finally:
+        timer.join()
