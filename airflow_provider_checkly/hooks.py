@@ -212,7 +212,7 @@ class ChecklyHook(BaseHook):
         try:
             self._ask(_cancel(check_session_id), seconds, margin=max(seconds, 0.1))
         except ChecklyError as error:
-            self.log.warning("Check session %s was not cancelled. %s", check_session_id, error)
+            log.warning("Check session %s was not cancelled. %s", check_session_id, error)
             return False
         return True
 
@@ -231,7 +231,7 @@ class ChecklyHook(BaseHook):
             try:
                 await self._aask(_cancel(check_session_id), seconds, margin=max(seconds, 0.1))
             except ChecklyError as error:
-                self.log.warning("Check session %s was not cancelled. %s", check_session_id, error)
+                log.warning("Check session %s was not cancelled. %s", check_session_id, error)
                 return False
         return True
 
@@ -335,7 +335,7 @@ class ChecklyHook(BaseHook):
         have = {str(session["checkId"]).lower() for session in started}
         missing = [check_id for check_id in target.check_ids if check_id not in have]
         if missing and target.tags:
-            self.log.warning("Not run, since the tags leave them out: checks %s.", ", ".join(missing))
+            log.warning("Not run, since the tags leave them out: checks %s.", ", ".join(missing))
         elif missing:
             raise ChecksNotRun(
                 f"Checkly started no session for {', '.join(missing)}: deleted, deactivated, or of another "

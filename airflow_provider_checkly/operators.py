@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 import time
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_checkly.api.wire import JsonObject
     from airflow_provider_checkly.arguments import Tags
+
+
+log = logging.getLogger(__name__)
 
 
 class ChecklyRunChecksOperator(SessionWaiter):
@@ -139,11 +143,11 @@ class ChecklyRunChecksOperator(SessionWaiter):
         earlier = self._read(checkpoint.earlier())
         failed = [session for session in earlier if model.is_final(session) and not self._passed(session)]
         if earlier and not failed and self.reattach:
-            self.log.info("Going on with the %d check session(s) of an earlier try.", len(earlier))
+            log.info("Going on with the %d check session(s) of an earlier try.", len(earlier))
             return earlier
         checkpoint.about_to_start()
         if failed and self.retry_failed:
-            self.log.info("Triggering the %d check(s) again that did not pass.", len(failed))
+            log.info("Triggering the %d check(s) again that did not pass.", len(failed))
             sessions = self._again(earlier, failed, until)
         else:
             sessions = self._start(context, until)
@@ -154,7 +158,7 @@ class ChecklyRunChecksOperator(SessionWaiter):
         try:
             return self.hook.get_check_sessions(ids)
         except ChecklyNotFound as error:
-            self.log.warning("%s The checks are triggered again.", error)
+            log.warning("%s The checks are triggered again.", error)
             return []
 
     def _passed(self, session: JsonObject) -> bool:
@@ -201,10 +205,10 @@ class ChecklyRunChecksOperator(SessionWaiter):
         context["ti"].xcom_push(key=IDS_KEY, value=list(self._known))
         self._push_link(context, sessions)
         for session in sessions:
-            self.log.info("%s: %s", model.label(session), model.link(session))
+            log.info("%s: %s", model.label(session), model.link(session))
 
     def _stay(self, until: float) -> Outcome:
-        self.log.info(
+        log.info(
             "Waiting on this worker for %d check session(s). deferrable=True would free its slot "
             "(a triggerer must run).",
             len(self._known),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_checkly.api.wire import JsonObject
+
+
+log = logging.getLogger(__name__)
 
 
 class ChecklyCheckSessionSensor(SessionWaiter, BaseSensorOperator):
@@ -72,7 +76,7 @@ class ChecklyCheckSessionSensor(SessionWaiter, BaseSensorOperator):
             if self.deferrable:
                 return self._value(self._judge(context, self._look(self._until)))
         if not self.reschedule:
-            self.log.info(
+            log.info(
                 "Waiting on this worker. deferrable=True (with a triggerer) or mode='reschedule' "
                 "would free its slot."
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from contextlib import suppress
 from datetime import timedelta
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from airflow.executors.workloads import TaskInstance
 
     from airflow_provider_checkly.api.wire import JsonObject
+
+log = logging.getLogger(__name__)
 
 BACKSTOP: Final = timedelta(minutes=5)
 """How much later Airflow's own time-out of a deferral comes, which loses the session ids."""
@@ -96,7 +99,7 @@ class ChecklySessionTrigger(BaseTrigger):
                 self.session_ids, self.deadline, stop_on=frozenset(self.stop_on), known=self._known
             )
         except ChecklyError as error:
-            self.log.warning("The wait ended: %s", error)
+            log.warning("The wait ended: %s", error)
             return Outcome(tuple(self.session_ids), error=error)
         return Outcome.of(self.session_ids, waited)
 
@@ -109,11 +112,11 @@ class ChecklySessionTrigger(BaseTrigger):
         unfinished = [i for i, seen in self._known.items() if seen is None or not model.is_final(seen)]
         try:
             if self.task_instance is None or await _is_awaited(self.task_instance, self.session_ids):
-                self.log.info("Nothing is cancelled: the task still waits for these check sessions.")
+                log.info("Nothing is cancelled: the task still waits for these check sessions.")
                 return
             await ChecklyHook(self.checkly_conn_id).acancel_check_sessions(unfinished, CANCEL_SECONDS)
         except Exception:  # a kill must not fail; what cannot be known cancels nothing
-            self.log.exception("Nothing was cancelled.")
+            log.exception("Nothing was cancelled.")
 
 
 async def _is_awaited(ti: TaskInstance, session_ids: Sequence[str]) -> bool:

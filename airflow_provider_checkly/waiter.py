@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from datetime import timedelta
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_checkly.api.wire import JsonObject
+
+log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 5.0
 """How long the worker looks before it defers."""
@@ -68,7 +71,7 @@ class SessionWaiter(BaseOperator):
         except ChecklyError as error:
             if not error.transient:
                 raise
-            self.log.warning("%s The triggerer goes on asking.", error)
+            log.warning("%s The triggerer goes on asking.", error)
             self._defer(until)
         if outcome.late:
             self._defer(until)
@@ -76,7 +79,7 @@ class SessionWaiter(BaseOperator):
 
     def _defer(self, until: float) -> NoReturn:
         left = timedelta(seconds=round(until - time.time()))
-        self.log.info("Deferring; the triggerer waits for the check sessions, for %s at most.", left)
+        log.info("Deferring; the triggerer waits for the check sessions, for %s at most.", left)
         keywords = deferral(
             self.checkly_conn_id,
             list(self._known),

@@ -139,7 +139,7 @@ class Wait:
     def _look_once_more(self, turn: Sequence[str]) -> Plan:
         """Read each unfinished session: the state counts first, the deadline second."""
         for session_id in turn:
-            answer = yield Ask(self.endpoints.get(session_id), 0, GRACE)
+            answer = yield Ask(self.endpoints.get(session_id), max(0.0, self._left(0)), GRACE)
             if isinstance(answer, ChecklyError):
                 raise answer
             if isinstance(answer, dict):

@@ -1,0 +1,41 @@
+"""What all tests share; Airflow reads its settings when it is imported, so they are set here first."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+_home = tempfile.TemporaryDirectory(prefix="airflow-home-")
+os.environ |= {
+    "AIRFLOW_HOME": _home.name,
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__UNIT_TEST_MODE": "True",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{_home.name}/airflow.db",
+    "NO_PROXY": "127.0.0.1,localhost",
+    "no_proxy": "127.0.0.1,localhost",
+}
+
+from typing import TYPE_CHECKING  # noqa: E402
+
+import pytest  # noqa: E402
+
+from airflow_provider_checkly.emulator import Emulator  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def checkly(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    """A local Checkly with the default fleet, whose checks take a twentieth of their time."""
+    with Emulator(speed=20) as emulator:
+        monkeypatch.setenv("AIRFLOW_CONN_CHECKLY_DEFAULT", emulator.connection_json)
+        yield emulator
+
+
+@pytest.fixture
+def _defers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let tasks defer without a look, and triggers report without holding back."""
+    monkeypatch.setattr("airflow_provider_checkly.waiter.LOOK_SECONDS", 0)
+    monkeypatch.setattr("airflow_provider_checkly.triggers.SETTLING", 0)
+    monkeypatch.setenv("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", "0")

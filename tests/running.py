@@ -1,0 +1,86 @@
+"""Runs tasks as Airflow does, without a scheduler: execute, defer, trigger, resume."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import TaskDeferred
+
+from airflow_provider_checkly.triggers import ChecklySessionTrigger
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import BaseOperator
+
+
+@dataclass
+class Store:
+    """Airflow's `task_state_store`, which outlives a try."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def get(self, key: str) -> Any:
+        return self.values.get(key)
+
+    def set(self, key: str, value: Any) -> None:
+        self.values[key] = json.loads(json.dumps(value))
+
+
+@dataclass
+class TaskInstance:
+    """The part of a task instance that our tasks use."""
+
+    task_id: str = "task"
+    dag_id: str = "dag"
+    run_id: str = "run"
+    map_index: int = -1
+    try_number: int = 1
+    max_tries: int = 2
+    start_date: datetime = field(default_factory=lambda: datetime.now(UTC))
+    xcom: dict[str, Any] = field(default_factory=dict)
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.xcom[key] = json.loads(json.dumps(value))
+
+
+def context(ti: TaskInstance | None = None, store: Store | None = None) -> Any:
+    """The part of Airflow's context that our tasks use."""
+    return {"ti": ti or TaskInstance(), **({"task_state_store": store} if store else {})}
+
+
+def stored(trigger: ChecklySessionTrigger) -> ChecklySessionTrigger:
+    """A trigger as it comes out of the database."""
+    path, arguments = trigger.serialize()
+    assert path == f"{ChecklySessionTrigger.__module__}.{ChecklySessionTrigger.__name__}"
+    return ChecklySessionTrigger(**json.loads(json.dumps(arguments)))
+
+
+def events(trigger: ChecklySessionTrigger) -> list[Any]:
+    """All events of a trigger, as the resumed task sees them."""
+
+    async def collect() -> list[Any]:
+        return [json.loads(json.dumps(event.payload)) async for event in trigger.run()]
+
+    return asyncio.run(collect())
+
+
+def run(task: BaseOperator, where: Any = None) -> Any:
+    """Run a task to its end, through the triggerer where it defers."""
+    where = where or context()
+    try:
+        return task.execute(where)
+    except TaskDeferred as deferred:
+        (event,) = events(stored(deferred.trigger))
+        return task.resume_execution(deferred.method_name, {**(deferred.kwargs or {}), "event": event}, where)
+
+
+def defer(task: BaseOperator, where: Any = None) -> TaskDeferred:
+    """Run a task up to its deferral."""
+    try:
+        task.execute(where or context())
+    except TaskDeferred as deferred:
+        return deferred
+    raise AssertionError("the task did not defer")
