@@ -7,6 +7,7 @@ SHELL := bash
 DEFAULT := 3.3
 AIRFLOW ?= $(DEFAULT)
 PYTHON ?= python3 python3.13 python3.12 python3.11
+COVERED := 90 # per cent of lines and branches, on the default line
 
 VENV := .venv$(if $(filter-out $(DEFAULT),$(AIRFLOW)),-$(AIRFLOW))
 BIN := $(VENV)/bin
@@ -28,9 +29,9 @@ venv: ## Make the environment, if it is not there or out of date
 	@scripts/environment.sh $(AIRFLOW) $(VENV) $(PYTHON)
 	@mkdir -p .work/$(AIRFLOW)
 
-test: venv ## Run the tests under coverage, which must be complete on the default line
+test: venv ## Run the tests under coverage, which has a floor on the default line
 	$(BIN)/coverage run -m pytest
-	$(BIN)/coverage report $(if $(filter $(DEFAULT),$(AIRFLOW)),--fail-under=100)
+	$(BIN)/coverage report $(if $(filter $(DEFAULT),$(AIRFLOW)),--fail-under=$(COVERED))
 
 lint: venv ## Check style: ruff's rules and formatting, and that the shell scripts parse
 	$(BIN)/ruff check
