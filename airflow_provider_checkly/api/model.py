@@ -21,6 +21,8 @@ STATUSES: Final[frozenset[str]] = FINAL | frozenset(get_args(RunningStatus))
 
 UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 QUOTED: Final = 200
+SENSELESS: Final = 1e15
+"""Milliseconds that no check takes; an `int` of JSON may be too large for a `float`."""
 
 
 def quoted(text: str | bytes) -> str:
@@ -137,7 +139,9 @@ def is_final(session: JsonObject) -> bool:
 def seconds(session: JsonObject) -> float | None:
     """Return how long the session took, from its `timeElapsed` in milliseconds."""
     elapsed = session.get("timeElapsed")
-    return elapsed / 1000 if isinstance(elapsed, int | float) and not isinstance(elapsed, bool) else None
+    if isinstance(elapsed, bool) or not isinstance(elapsed, int | float) or not 0 <= elapsed < SENSELESS:
+        return None
+    return elapsed / 1000
 
 
 def label(session: JsonObject) -> str:

@@ -126,11 +126,11 @@ class Wait:
         """
         match answer:
             case StillRunning(retry_after=hint, early=early):
-                return max(min(hint or 0, LONGEST_408_PAUSE), EARLY_PAUSE if early and not hint else 0)
+                return max(min(hint or 0, LONGEST_408_PAUSE), EARLY_PAUSE if early else 0)
             case ChecklyNotFound() if self.clock() < fresh_until:
                 log.info("%s It may be too new; it is asked for again.", answer)
                 return EARLY_PAUSE
-            case ChecklyError() if answer.transient and self.clock() >= self.deadline:
+            case ChecklyError() if answer.transient and self._left(0) < 1:
                 return 0.0
             case ChecklyError():
                 raise answer

@@ -1,0 +1,353 @@
+"""Endpoints: which request goes out, and what each kind of answer means."""
+
+from __future__ import annotations
+
+import json
+import time
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from airflow_provider_checkly import __version__
+from airflow_provider_checkly.api import calls, errors
+from airflow_provider_checkly.api.calls import CHECK_SESSIONS, Call, StillRunning
+from airflow_provider_checkly.api.wire import Account, Request, Response, path
+
+SESSION = "11111111-1111-4111-8111-111111111111"
+OTHER = "33333333-3333-4333-8333-333333333333"
+CHECK = "22222222-2222-4222-8222-222222222222"
+V2 = CHECK_SESSIONS["v2"]
+TRIGGER = calls.trigger_check_sessions("v2", [CHECK], [], refresh_cache=False)
+
+
+def session(status: str = "PASSED", **fields: Any) -> dict[str, Any]:
+    return {"checkSessionId": SESSION, "checkId": CHECK, "status": status, **fields}
+
+
+def read(call: Call[Any], status: int, body: object, seconds: float = 0, **headers: str) -> Any:
+    """What a call makes of an answer."""
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return call.read(Response(call.request, status, names, raw, seconds))
+
+
+@pytest.mark.parametrize(
+    ("call", "method", "target", "body", "repeatable", "hold"),
+    [
+        (V2.get(SESSION), "GET", f"/v2/check-sessions/{SESSION}", None, True, 0),
+        (CHECK_SESSIONS["v1"].get(SESSION), "GET", f"/v1/check-sessions/{SESSION}", None, True, 0),
+        (
+            V2.completion(SESSION, 30),
+            "GET",
+            f"/v2/check-sessions/{SESSION}/completion?maxWaitSeconds=30",
+            None,
+            True,
+            30,
+        ),
+        (V2.cancel(SESSION), "POST", f"/v1/check-sessions/{SESSION}/cancel", {}, True, 0),
+        (calls.get_account(), "GET", "/v1/accounts/me", None, True, 0),
+        (
+            TRIGGER,
+            "POST",
+            "/v2/check-sessions/trigger",
+            {"refreshCache": False, "target": {"checkId": [CHECK]}},
+            False,
+            0,
+        ),
+    ],
+)
+def test_requests(
+    call: Call[Any],
+    method: str,
+    target: str,
+    body: object,
+    *,
+    repeatable: bool,
+    hold: float,
+) -> None:
+    """Pitfall 2: only the trigger must not be sent twice."""
+    request = call.request
+    assert (request.method, request.target, request.body, request.repeatable, request.hold) == (
+        (method, target, body, repeatable, hold)
+    )
+    assert str(request) == f"{method} {target.partition('?')[0]}"
+
+
+@pytest.mark.parametrize(
+    ("check_ids", "tags", "target"),
+    [
+        ([CHECK], [], {"checkId": [CHECK]}),
+        ([], [["a", "!b"], ["c"]], {"matchTags": [["a", "!b"], ["c"]]}),
+        ((CHECK,), (("a",),), {"checkId": [CHECK], "matchTags": [["a"]]}),
+        ([], [], None),
+    ],
+)
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_what_a_trigger_asks_for(
+    version: calls.ApiVersion, check_ids: list[str], tags: list[list[str]], target: object
+) -> None:
+    """Pitfall 69: OR of ANDs goes out as it is."""
+    request = calls.trigger_check_sessions(version, check_ids, tags, refresh_cache=True).request
+    assert request.path == f"/{version}/check-sessions/trigger"
+    assert request.body == {"refreshCache": True, **({"target": target} if target else {})}
+
+
+@pytest.mark.parametrize(
+    ("parts", "escaped"),
+    [
+        (("v2", "check-sessions"), "/v2/check-sessions"),
+        (("v2", "../accounts?x=1#y"), "/v2/..%2Faccounts%3Fx%3D1%23y"),
+        (("a b", "ü", "%2F"), "/a%20b/%C3%BC/%252F"),
+    ],
+)
+def test_path_parts_are_escaped(parts: tuple[str, ...], escaped: str) -> None:
+    assert path(*parts) == escaped
+
+
+def test_the_key_is_in_the_headers_and_nowhere_else() -> None:
+    """Pitfalls 17 and 18."""
+    account = Account("https://host/api", "account-1", "cu_canary")
+    assert account.headers() == {
+        "Accept": "application/json",
+        "Authorization": "Bearer cu_canary",
+        "User-Agent": f"airflow-provider-checkly/{__version__}",
+        "x-checkly-account": "account-1",
+    }
+    assert "cu_canary" not in f"{account!r} {account}"
+    assert account.url(V2.completion(SESSION, 7).request) == (
+        f"https://host/api/v2/check-sessions/{SESSION}/completion?maxWaitSeconds=7"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (100, errors.ChecklyRefused),
+        (204, None),
+        (299, None),
+        (302, errors.ChecklyRefused),
+        (304, errors.ChecklyRefused),
+        (400, errors.ChecklyRefused),
+        (401, errors.ChecklyAuthError),
+        (402, errors.ChecklyPlanLimit),
+        (403, errors.ChecklyAuthError),
+        (404, errors.ChecklyNotFound),
+        (408, errors.ChecklyRefused),
+        (418, errors.ChecklyRefused),
+        (429, errors.ChecklyRateLimited),
+        (500, errors.ChecklyRefused),
+        (502, errors.ChecklyRefused),
+        (503, errors.ChecklyRefused),
+        (504, errors.ChecklyRefused),
+        (600, errors.ChecklyRefused),
+    ],
+)
+def test_what_each_status_becomes(status: int, kind: type[errors.ChecklyRefused] | None) -> None:
+    """Pitfalls 16 and 37: the error names method, path, status and Checkly's message."""
+    call = V2.cancel(SESSION)
+    body = {"statusCode": status, "error": "No", "message": "Checkly's own words"}
+    if kind is None:
+        assert read(call, status, body) is None
+        return
+    with pytest.raises(errors.ChecklyRefused) as caught:
+        read(call, status, body, retry_after="7")
+    error = caught.value
+    assert type(error) is kind
+    assert (error.status, error.message, error.retry_after) == (status, "Checkly's own words", 7)
+    assert str(error) == (
+        f"POST /v1/check-sessions/{SESSION}/cancel: Checkly answered {status}: Checkly's own words."
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", "no message"),
+        (b"{}", "no message"),
+        (b'{"message": ""}', "no message"),
+        (b'{"message": {"deep": 1}}', "no message"),
+        (b"<html>\n<h1>502</h1>", r"'<html>\n<h1>502</h1>'"),
+        (b"[1]", "'[1]'"),
+        (b"\xff\xfe", "'\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}'"),
+        (b'{"message":' * 100_000, "…'"),
+        (b"x" * 10_000, "…'"),
+    ],
+)
+def test_an_error_says_what_came_if_checkly_says_nothing(body: bytes, message: str) -> None:
+    """Pitfall 16."""
+    with pytest.raises(errors.ChecklyRefused) as caught:
+        read(V2.get(SESSION), 502, body)
+    assert caught.value.message.endswith(message)
+    assert caught.value.message in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+def test_a_redirect_says_where_it_points_to() -> None:
+    with pytest.raises(errors.ChecklyRefused, match=r"answered 301.*'https://elsewhere/x'; set the connec"):
+        read(V2.get(SESSION), 301, b"", location="https://elsewhere/x")
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ({"retry-after": "0"}, 0),
+        ({"retry-after": "7"}, 7),
+        ({"retry-after": " 7 "}, 7),
+        ({"retry-after": "1.5"}, 1.5),
+        ({"retry-after": "86400000"}, 86_400_000),
+        ({"retry-after": "9" * 400}, float("inf")),
+        ({"retry-after": "-5"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "1_0"}, None),
+        ({"retry-after": "1e3"}, None),
+        ({"retry-after": "."}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, None),
+        ({"retry-after": "Wed, 99 Oct 2015 07:28:00 GMT"}, None),
+        ({"retry-after": "Wed, 21 Oct 99999999999 07:28:00 GMT"}, None),
+        ({"retry-after": "", "x-ratelimit-reset": ""}, None),
+        ({"x-ratelimit-reset": "12"}, None),
+        ({"x-ratelimit-reset": "never"}, None),
+        ({}, None),
+    ],
+)
+def test_when_checkly_wants_to_be_asked_again(value: dict[str, str], seconds: float | None) -> None:
+    """Pitfall 15: seconds; what makes no sense, or lies in the past, is no hint."""
+    assert calls.retry_after(Response(V2.get(SESSION).request, 429, value, b"")) == seconds
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"retry-after": formatdate(time.time() + 1000, usegmt=True)},
+        {"x-ratelimit-reset": str(int(time.time()) + 1000)},
+    ],
+)
+def test_a_moment_to_come_counts_from_now(headers: dict[str, str]) -> None:
+    """Pitfall 15: a date, or the Unix seconds that Checkly's own Go client reads."""
+    found = calls.retry_after(Response(V2.get(SESSION).request, 429, headers, b""))
+    assert found is not None
+    assert 900 < found <= 1000
+
+
+@given(st.text(st.characters(max_codepoint=255)))
+@example("Mon, 01 Jan 0001 00:00:00 +2359")
+@example("0 0 0 0 0")
+@example("Mon, 1 Jan 1 1:1:1:1")
+def test_no_header_breaks_the_reader(value: str) -> None:
+    hint = calls.retry_after(Response(Request("GET", "/"), 429, {"retry-after": value}, b""))
+    assert hint is None or hint >= 0
+
+
+@pytest.mark.parametrize("status", ["PASSED", "FAILED", "DEGRADED", "TIMED_OUT", "CANCELLED"])
+def test_a_completion_gives_the_session_at_its_end(status: str) -> None:
+    """Pitfall 8."""
+    assert read(V2.completion(SESSION, 30), 200, session(status)) == session(status)
+
+
+@pytest.mark.parametrize("status", ["STARTED", "PROGRESS", "PROGRESS_FAILED", "PROGRESS_DEGRADED"])
+def test_a_completion_that_is_none_is_refused(status: str) -> None:
+    """Pitfalls 8 and 9: a 200 with a status that is not final is no end."""
+    with pytest.raises(errors.ChecklyUnreadable, match=rf"calls session {SESSION} complete.*is {status}\."):
+        read(V2.completion(SESSION, 30), 200, session(status))
+    assert read(V2.get(SESSION), 200, session(status)) == session(status)
+
+
+@pytest.mark.parametrize("call", [V2.get(SESSION), V2.completion(SESSION, 30)])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"<html>",
+        b'{"status": "PASSED"}',
+        session("NEW_ONE"),
+        session(status=None),
+        session(checkSessionId=OTHER),
+        {"sessions": [session()]},
+    ],
+)
+def test_an_answer_about_something_else_is_refused(call: Call[Any], body: object) -> None:
+    """Pitfall 8: never success."""
+    with pytest.raises(errors.ChecklyUnreadable, match=r"GET /v2/check-sessions/.*"):
+        read(call, 200, body)
+
+
+def test_the_session_may_be_named_in_upper_case() -> None:
+    assert read(V2.get(SESSION), 200, session(checkSessionId=SESSION.upper()))["status"] == "PASSED"
+
+
+@pytest.mark.parametrize(
+    ("hold", "seconds", "headers", "still"),
+    [
+        (30, 30.1, {"retry_after": "0"}, StillRunning(0, early=False)),
+        (30, 30.1, {}, StillRunning(None, early=False)),
+        (30, 15.0, {"retry_after": "3"}, StillRunning(3, early=False)),
+        (30, 14.9, {"retry_after": "3"}, StillRunning(3, early=True)),
+        (30, 0.01, {}, StillRunning(None, early=True)),
+        (1, 0.4, {}, StillRunning(None, early=True)),
+        (1, 0.5, {}, StillRunning(None, early=False)),
+    ],
+)
+def test_408_of_a_completion_means_still_running(
+    hold: int, seconds: float, headers: dict[str, str], still: StillRunning
+) -> None:
+    """Pitfall 63: whatever its body, it is no error."""
+    for body in (b"<html>408</html>", {"statusCode": 408}, b""):
+        assert read(V2.completion(SESSION, hold), 408, body, seconds, **headers) == still
+
+
+@pytest.mark.parametrize("call", [V2.get(SESSION), V2.cancel(SESSION), TRIGGER, calls.get_account()])
+def test_408_of_anything_else_is_an_error(call: Call[Any]) -> None:
+    with pytest.raises(errors.ChecklyRefused, match="answered 408"):
+        read(call, 408, b"")
+
+
+def test_a_trigger_gives_its_sessions() -> None:
+    started = [session("STARTED"), session("PASSED", checkSessionId=OTHER)]
+    assert read(TRIGGER, 201, {"sessions": started}) == started
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "text"),
+    [
+        (404, {"message": "No matching checks were found."}, errors.NoMatchingChecks, "No matching checks"),
+        (404, b"", errors.NoMatchingChecks, "answered 404"),
+        (201, {"sessions": []}, errors.NoMatchingChecks, "started no session"),
+        (201, {}, errors.ChecklyUnreadable, "without a list of sessions: '{}'"),
+        (201, {"sessions": None}, errors.ChecklyUnreadable, "without a list of sessions"),
+        (201, {"sessions": {"0": session()}}, errors.ChecklyUnreadable, "without a list of sessions"),
+        (201, [session()], errors.ChecklyUnreadable, "no JSON object"),
+        (201, {"sessions": [session(), None]}, errors.ChecklyUnreadable, "no object: 'null'"),
+        (201, {"sessions": [session("NEW_ONE")]}, errors.ChecklyUnreadable, "unknown status"),
+        (201, {"sessions": [{"checkSessionId": SESSION}]}, errors.ChecklyUnreadable, "without checkId"),
+        (201, b"", errors.ChecklyUnreadable, "no JSON"),
+        (402, {"message": "Upgrade"}, errors.ChecklyPlanLimit, "Upgrade"),
+    ],
+)
+def test_a_trigger_that_started_nothing_or_says_nothing_clear(
+    status: int, body: object, kind: type[errors.ChecklyError], text: str
+) -> None:
+    """Pitfalls 38 and 8."""
+    with pytest.raises(errors.ChecklyError, match=text) as caught:
+        read(TRIGGER, status, body)
+    assert type(caught.value) is kind
+    assert "POST /v2/check-sessions/trigger: " in str(caught.value)
+    if isinstance(caught.value, errors.NoMatchingChecks):
+        assert (caught.value.status, caught.value.permanent) == (404, True)
+
+
+def test_no_matching_checks_keeps_checklys_words() -> None:
+    with pytest.raises(errors.NoMatchingChecks) as caught:
+        read(TRIGGER, 404, {"message": "No matching checks were found."})
+    assert caught.value.message == "No matching checks were found."
+
+
+@pytest.mark.parametrize("body", [{"id": "1", "name": "Acme"}, {}])
+def test_the_account_is_given_as_it_is(body: dict[str, str]) -> None:
+    assert read(calls.get_account(), 200, body) == body

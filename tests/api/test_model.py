@@ -1,0 +1,233 @@
+"""What Checkly says, and what is no answer of Checkly's."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from airflow_provider_checkly.api import model
+from airflow_provider_checkly.api.errors import ChecklyUnreadable, InvalidInput
+from airflow_provider_checkly.api.wire import Request, Response
+
+SESSION = "11111111-1111-4111-8111-111111111111"
+CHECK = "22222222-2222-4222-8222-222222222222"
+REQUEST = Request("GET", f"/v2/check-sessions/{SESSION}")
+
+
+def session(**fields: Any) -> dict[str, Any]:
+    return {"checkSessionId": SESSION, "checkId": CHECK, "status": "PASSED", **fields}
+
+
+def answer(body: bytes) -> Response:
+    return Response(REQUEST, 200, {}, body)
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        (b"", "no JSON"),
+        (b"<html>Bad Gateway</html>", "<html>Bad Gateway"),
+        (b'{"status": "PASSED"', '"status": "PASSED"'),
+        (b'{"a": NaN}', "NaN"),
+        (b'{"a": Infinity}', "Infinity"),
+        (b'{"a": -Infinity}', "-Infinity"),
+        (b'{"status": "PASSED", "status": "FAILED"}', "twice"),
+        (b'{"results": [{"a": 1, "a": 2}]}', "twice"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "no JSON"),
+        (b'{"a":' * 100_000, "RecursionError"),
+        (b"[" * 100_000, "RecursionError"),
+        (b'{"name": "\xff\xfe"}', "UnicodeDecodeError"),
+        (json.dumps(session()).encode("utf-16"), "UnicodeDecodeError"),
+        (b"[1, 2]", "no JSON object"),
+        (b"null", "no JSON object"),
+        (b'"PASSED"', "no JSON object"),
+        (b"true", "no JSON object"),
+        (b"12", "no JSON object"),
+    ],
+)
+def test_what_is_no_json_object_is_refused_and_quoted(body: bytes, fault: str) -> None:
+    """Pitfall 16: the error names request and status, and quotes the start of what came."""
+    with pytest.raises(ChecklyUnreadable) as caught:
+        model.json_object(answer(body))
+    text = str(caught.value)
+    assert fault in text
+    assert text.startswith(f"GET /v2/check-sessions/{SESSION}: the answer (200)")
+    assert model.quoted(body) in text
+    assert len(text) < 1200
+
+
+def test_an_object_is_read_as_it_is() -> None:
+    assert model.json_object(answer('{"name": "Größe", "n": [1.5, null]}'.encode())) == {
+        "name": "Größe",
+        "n": [1.5, None],
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        (None, "a session that is no object: 'null'"),
+        ([], "a session that is no object"),
+        ("PASSED", "a session that is no object"),
+        ({}, "a session without checkSessionId: '{}'"),
+        (session(checkSessionId=None), "a session without checkSessionId"),
+        (session(checkSessionId=""), "a session without checkSessionId"),
+        (session(checkSessionId=7), "a session without checkSessionId"),
+        (session(checkSessionId="../../v1/accounts/me"), "checkSessionId '../../v1/accounts/me' is no UUID"),
+        (session(checkSessionId=SESSION + "\n"), "is no UUID"),
+        (session(checkId=None), "a session without checkId"),
+        (session(checkId="homepage"), "checkId 'homepage' is no UUID"),
+        (session(status=None), "a session without status"),
+        (session(status=""), "a session without status"),
+        (session(status=["PASSED"]), "a session without status"),
+        (session(status=0), "a session without status"),
+        (session(status=True), "a session without status"),
+        (session(status="NEW_ONE"), f"unknown status 'NEW_ONE' of session {SESSION}"),
+        (session(status="passed"), "unknown status 'passed'"),
+        (session(status=" PASSED"), "unknown status ' PASSED'"),
+        (session(status="RUNNING"), "unknown status 'RUNNING'"),
+        (session(status="x" * 10_000), "unknown status 'xxx"),
+    ],
+)
+def test_a_session_that_is_not_understood_is_refused(value: Any, fault: str) -> None:
+    """Pitfall 8: unknown words fail closed."""
+    with pytest.raises(ChecklyUnreadable) as caught:
+        model.checked_session(value, "GET /here")
+    assert str(caught.value).startswith("GET /here: ")
+    assert fault in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize(
+    ("said", "is_final"),
+    [
+        ("PASSED", True),
+        ("FAILED", True),
+        ("DEGRADED", True),
+        ("TIMED_OUT", True),
+        ("CANCELLED", True),
+        ("STARTED", False),
+        ("PROGRESS", False),
+        ("PROGRESS_FAILED", False),
+        ("PROGRESS_DEGRADED", False),
+    ],
+)
+def test_every_status_of_checklys_is_known(said: str, *, is_final: bool) -> None:
+    """Pitfalls 8 and 65."""
+    found = model.checked_session(session(status=said), "")
+    assert (model.is_final(found), model.status(found)) == (is_final, said)
+    assert len(model.STATUSES) == 9
+
+
+@pytest.mark.parametrize(
+    ("fields", "reads"),
+    [
+        ({"results": [{"isCancelled": False}, {"isCancelled": True}]}, "CANCELLED"),
+        ({"results": [{"isCancelled": False}]}, "TIMED_OUT"),
+        ({"results": [{"isCancelled": "true"}]}, "TIMED_OUT"),
+        ({"results": [{}]}, "TIMED_OUT"),
+        ({"results": [None, "x", ["isCancelled"]]}, "TIMED_OUT"),
+        ({"results": None}, "TIMED_OUT"),
+        ({"results": "isCancelled"}, "TIMED_OUT"),
+        ({"results": {"isCancelled": True}}, "TIMED_OUT"),
+        ({"results": []}, "TIMED_OUT"),
+        ({}, "TIMED_OUT"),
+    ],
+)
+def test_v1_says_timed_out_for_cancelled(fields: dict[str, Any], reads: str) -> None:
+    """Pitfall 8: a cancelled run is told from one that timed out, whatever shape the results have."""
+    assert model.status(session(status="TIMED_OUT", **fields)) == reads
+
+
+@pytest.mark.parametrize("said", ["PASSED", "FAILED", "DEGRADED", "PROGRESS"])
+def test_other_statuses_are_left_alone_by_cancelled_results(said: str) -> None:
+    assert model.status(session(status=said, results=[{"isCancelled": True}])) == said
+
+
+def test_ids_of_sessions_compare_in_lower_case() -> None:
+    assert model.session_id(session(checkSessionId=SESSION.upper())) == SESSION
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "seconds"),
+    [
+        (1500, 1.5),
+        (0, 0),
+        (12.5, 0.0125),
+        (None, None),
+        ("1500", None),
+        (True, None),
+        ([1], None),
+        (10**400, None),
+        (float("inf"), None),
+        (-1, None),
+    ],
+)
+def test_how_long_it_took_never_gets_in_the_way(elapsed: object, seconds: float | None) -> None:
+    """Pitfall 42: details of a report mask nothing."""
+    assert model.seconds(session(timeElapsed=elapsed)) == seconds
+
+
+@pytest.mark.parametrize(
+    ("fields", "label", "link"),
+    [
+        ({"name": "Home", "checkSessionLink": "https://app/1"}, "Home", "https://app/1"),
+        ({"name": "", "checkSessionLink": None}, CHECK, ""),
+        ({"name": None, "checkSessionLink": 3}, CHECK, ""),
+        ({"name": ["Home"], "checkSessionLink": {}}, CHECK, ""),
+        ({}, CHECK, ""),
+    ],
+)
+def test_name_and_link_may_be_missing(fields: dict[str, Any], label: str, link: str) -> None:
+    """Pitfall 42."""
+    assert (model.label(session(**fields)), model.link(session(**fields))) == (label, link)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "None",
+        None,
+        7,
+        SESSION[:-1],
+        SESSION + "0",
+        SESSION.replace("-", ""),
+        f"{{{SESSION}}}",
+        "zzzzzzzz-1111-4111-8111-111111111111",
+        f"{SESSION},{CHECK}",
+        f"{SESSION}/cancel",
+        "{{ params.session }}",
+    ],
+)
+def test_an_id_that_is_no_uuid_is_refused(value: object) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        model.uuid(value, "check_ids")
+    assert str(caught.value) == f"check_ids: {str(value)!r} is no UUID."
+
+
+def test_a_printed_list_gets_a_hint() -> None:
+    with pytest.raises(InvalidInput, match=r"is no UUID \(a list from a template needs the filter `\| toj"):
+        model.uuid(f"['{SESSION}']", "check_ids")
+
+
+def test_ids_are_read_once_each_in_their_order() -> None:
+    other = str(uuid4())
+    assert model.uuids([f" {other.upper()}\n", SESSION, other], "check_ids") == [other, SESSION]
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        (b"abc", "'abc'"),
+        (b"\xff", "'\N{REPLACEMENT CHARACTER}'"),
+        ("a\r\nb\x1b[31m", r"'a\r\nb\x1b[31m'"),
+        ("x" * 200, f"'{'x' * 200}'"),
+        ("x" * 201, f"'{'x' * 200}…'"),
+    ],
+)
+def test_quotes_are_short_and_on_one_line(sent: str | bytes, shown: str) -> None:
+    assert model.quoted(sent) == shown
