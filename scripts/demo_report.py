@@ -1,0 +1,139 @@
+"""What a run of the demo came to: as a page of text, and whether it is as it should be."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_checkly.api import model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from deployment_clients import Task
+
+    from airflow_provider_checkly.api.wire import JsonObject
+
+WIDTH: Final = 110
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """How a run should end."""
+
+    meaning: str
+    state: str
+    tasks: dict[str, str]
+    error: str = ""
+
+
+EXPECTED: Final = {
+    "deploy-gate": Expected("all pass", "success", {"gate": "success", "publish": "success"}),
+    "deploy-gate-broken": Expected(
+        "one fails", "failed", {"gate": "failed", "publish": "upstream_failed"}, "ChecksFailed: 1 of 4"
+    ),
+}
+"""The runs, by the tag of their checks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of the gate DAG that has ended.
+
+    :param deferred: seconds for which its gate was seen deferred; 0 where it never was.
+    :param fired: whether the gate's log holds the event of its trigger.
+    :param error: what the gate failed with, "" where it did not.
+    """
+
+    tag: str
+    state: str
+    seconds: float
+    tasks: Sequence[Task]
+    deferred: float
+    fired: bool
+    error: str
+    xcom: dict[str, dict[str, Any]]
+    sessions: Sequence[JsonObject]
+
+
+def faults(run: Run) -> list[str]:
+    """Return what is not as it should be."""
+    wanted = EXPECTED[run.tag]
+    published = run.xcom.get("publish", {}).get("return_value") == "published"
+    checks = {
+        f"its state is {run.state}, not {wanted.state}": run.state == wanted.state,
+        f"its tasks are not {wanted.tasks}": {task.task_id: task.state for task in run.tasks} == wanted.tasks,
+        f"it has {'' if published else 'not '}published": published == (wanted.state == "success"),
+        "its gate was never deferred": run.deferred > 0,
+        "its gate's log shows no event of a trigger": run.fired,
+        f"its gate's error is {run.error!r}": run.error.startswith(wanted.error)
+        and bool(run.error) == bool(wanted.error),
+        "it left no check sessions": bool(run.sessions),
+    }
+    return [
+        f"The run with the checks tagged {run.tag}: {fault}." for fault, holds in checks.items() if not holds
+    ]
+
+
+def page(run: Run) -> list[str]:
+    """Return all there is to say about a run."""
+    title = f"Run with the checks tagged {run.tag}: {run.state} after {run.seconds:.0f} s"
+    return [
+        title,
+        "=" * WIDTH,
+        *table(("TASK", "STATE", "SECONDS", ""), [_task(task, run) for task in run.tasks]),
+        *([run.error[:WIDTH]] if run.error else []),
+        "",
+        *_sessions(run.sessions),
+        "",
+        *table(("XCOM OF", "KEY", "VALUE"), _xcom(run.xcom)),
+        "",
+    ]
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Line texts up in columns; what is too wide is cut."""
+    lines = [head, *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return [cut("  ".join(map(str.ljust, line, widths)).rstrip()) for line in lines]
+
+
+def cut(text: str) -> str:
+    """Return a text that fits on one line."""
+    return text if len(text) <= WIDTH else f"{text[: WIDTH - 3]}..."
+
+
+def _task(task: Task, run: Run) -> tuple[str, ...]:
+    took = f"{task.seconds:.1f}" if task.seconds else "-"
+    return task.task_id, task.state, took.rjust(7), _deferral(run) if task.task_id == "gate" else ""
+
+
+def _deferral(run: Run) -> str:
+    if not run.deferred:
+        return "was never deferred"
+    end = "until its trigger fired" if run.fired else "though no trigger fired"
+    return f"of which deferred: {run.deferred:.0f}, without a worker, {end}"
+
+
+def _sessions(sessions: Sequence[JsonObject]) -> list[str]:
+    """Return a table in which each session has a second line, whole whatever its width: its link."""
+    head, *rows = table(("CHECK SESSION", "STATUS", "SECONDS", "PER LOCATION"), map(_session, sessions))
+    pairs = zip(rows, sessions, strict=True)
+    return [head, *[line for row, session in pairs for line in (row, f"  {model.link(session)}")]]
+
+
+def _session(session: JsonObject) -> tuple[str, ...]:
+    final = [result for result in model.results(session) if result.get("resultType") == "FINAL"]
+    places = ", ".join(f"{result.get('runLocation')} {result.get('responseTime')} ms" for result in final)
+    return model.label(session), model.status(session), f"{model.seconds(session) or 0:7.1f}", places
+
+
+def _xcom(xcom: dict[str, dict[str, Any]]) -> list[tuple[str, ...]]:
+    return [(task, key, shown(value)) for task, pairs in xcom.items() for key, value in pairs.items()]
+
+
+def shown(value: object) -> str:
+    """Return a value on one line; a list begins with its length."""
+    text = json.dumps(value)
+    return f"{len(value)} x {text}" if isinstance(value, list) else text

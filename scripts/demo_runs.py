@@ -1,0 +1,130 @@
+"""The two runs of the demo: they are started and watched, and what they came to is read."""
+
+from __future__ import annotations
+
+import platform
+import re
+import time
+from typing import TYPE_CHECKING, Final
+
+from demo_report import EXPECTED, Run, faults, page
+from deployment import VERSION, Deployment
+from deployment_clients import DeploymentError
+
+from airflow_provider_checkly.api.calls import CHECK_SESSIONS
+from airflow_provider_checkly.api.transport import requests_sender, send
+from airflow_provider_checkly.api.wire import Account
+from airflow_provider_checkly.emulator import Emulator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from demo_progress import Progress
+    from deployment_clients import Task
+
+    from airflow_provider_checkly.api.wire import JsonObject
+
+DAG_ID: Final = "checkly_gate_publish_on_checks"
+DAG_FILE: Final = "example_dags/gate_publish_on_checks.py"
+GATE: Final = "gate"
+RUN_LIMIT: Final = 120
+PATIENCE_SECONDS: Final = 10
+TAIL: Final = 12
+MEANING: Final = {
+    "none": "not yet scheduled",
+    "running": "running on a worker",
+    "deferred": "deferred: the triggerer waits for the checks, no worker is held",
+}
+
+
+class DemoFailed(Exception):
+    """Something was not as it should be; the text says what."""
+
+
+def demo(progress: Progress, root: Path, scratch: Path) -> None:
+    """Do everything, and print what it came to."""
+    with Emulator() as checkly:
+        progress(f"A local stand-in for Checkly answers at {checkly.url}")
+        progress(f"Setting up a throw-away Airflow {VERSION} in {scratch.relative_to(root)}")
+        settings = {"AIRFLOW_CONN_CHECKLY_DEFAULT": checkly.connection_json}
+        deployment = Deployment(scratch, [root / DAG_FILE], settings, progress)
+        try:
+            with deployment as airflow:
+                airflow.wait_for_dag(DAG_ID)
+                runs = [run(airflow, checkly, progress, tag) for tag in EXPECTED]
+        except DeploymentError as problem:
+            raise DemoFailed(f"{problem}\n\n{ends_of_logs(deployment.logs)}") from problem
+    progress(f"Everything is ended. It was Airflow {VERSION} on Python {platform.python_version()}")
+    print("", *[line for each in runs for line in page(each)], sep="\n")
+    if found := [fault for each in runs for fault in faults(each)]:
+        raise DemoFailed("\n".join(found))
+    print("The run whose checks passed has published, the run with a failed check has not: as it should be.")
+
+
+def run(airflow: Deployment, checkly: Emulator, progress: Progress, tag: str) -> Run:
+    """Run the DAG once, with the checks that carry a tag."""
+    progress(f"Running the DAG {DAG_ID} with the checks tagged {tag}: {EXPECTED[tag].meaning}")
+    start = time.monotonic()
+    airflow.client.trigger(DAG_ID, tag, {"tag": tag})
+    deferred = watch(airflow, tag)
+    seconds = time.monotonic() - start
+    tasks = airflow.client.tasks(DAG_ID, tag)
+    log = airflow.client.log(DAG_ID, tag, GATE)
+    xcom = {task.task_id: airflow.client.xcom(DAG_ID, tag, task.task_id) for task in tasks}
+    return Run(
+        tag=tag,
+        state=airflow.client.state(DAG_ID, tag),
+        seconds=seconds,
+        tasks=tasks,
+        deferred=deferred,
+        fired="Trigger fired event" in log,
+        error=error_in(log),
+        xcom=xcom,
+        sessions=sessions(checkly, xcom.get(GATE, {}).get("check_session_ids", [])),
+    )
+
+
+def watch(airflow: Deployment, run_id: str) -> float:
+    """Wait for the end of a run, and return for how many seconds its gate was seen deferred."""
+    seen: list[float] = []
+
+    def pending() -> str:
+        if airflow.client.state(DAG_ID, run_id) in {"success", "failed"}:
+            return ""
+        tasks = airflow.client.tasks(DAG_ID, run_id)
+        if any(task.state == "deferred" for task in tasks):
+            seen.append(time.monotonic())
+        return doing(tasks)
+
+    airflow.wait(pending, RUN_LIMIT)
+    return seen[-1] - seen[0] if seen else 0
+
+
+def doing(tasks: Sequence[Task]) -> str:
+    """Say what the tasks of a run do."""
+    begun = [task for task in tasks if task.state != "none"]
+    return "  " + "; ".join(
+        f"{task.task_id} {MEANING.get(task.state, task.state)}" for task in begun or tasks[:1]
+    )
+
+
+def error_in(log: str) -> str:
+    """Return the text of the error that a gate failed with, "" where there is none."""
+    found = re.findall(r"\bChecksFailed: .*", log)
+    return found[-1] if found else ""
+
+
+def sessions(checkly: Emulator, ids: Sequence[str]) -> list[JsonObject]:
+    """Read check sessions as Checkly tells them."""
+    account = Account(checkly.url, checkly.account_id, checkly.api_key)
+    with requests_sender(account, PATIENCE_SECONDS) as sender:
+        return [send(sender, CHECK_SESSIONS["v2"].get(each), PATIENCE_SECONDS) for each in ids]
+
+
+def ends_of_logs(folder: Path) -> str:
+    """Return the last lines of all logs in a folder."""
+    parts = []
+    for path in sorted(folder.glob("*.log")):
+        parts += [f"-- the end of {path}", *path.read_text("utf-8", "replace").splitlines()[-TAIL:]]
+    return "\n".join(parts)
