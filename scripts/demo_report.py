@@ -112,8 +112,8 @@ def _task(task: Task, run: Run) -> tuple[str, ...]:
 def _deferral(run: Run) -> str:
     if not run.deferred:
         return "was never deferred"
-    end = "until its trigger fired" if run.fired else "though no trigger fired"
-    return f"of which deferred: {run.deferred:.0f}, without a worker, {end}"
+    end = "" if run.fired else ", but no trigger fired"
+    return f"of which deferred: {run.deferred:.0f} (the triggerer waited, no worker did){end}"
 
 
 def _sessions(sessions: Sequence[JsonObject]) -> list[str]:

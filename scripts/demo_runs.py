@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from demo_report import EXPECTED, Run, faults, page
 from deployment import VERSION, Deployment
-from deployment_clients import DeploymentError
+from deployment_clients import FIRED, DeploymentError
 
 from airflow_provider_checkly.api.calls import CHECK_SESSIONS
 from airflow_provider_checkly.api.transport import requests_sender, send
@@ -46,7 +46,9 @@ def demo(progress: Progress, root: Path, scratch: Path) -> None:
     """Do everything, and print what it came to."""
     with Emulator() as checkly:
         progress(f"A local stand-in for Checkly answers at {checkly.url}")
-        progress(f"Setting up a throw-away Airflow {VERSION} in {scratch.relative_to(root)}")
+        progress(
+            f"Setting up a throw-away Airflow {VERSION}, default settings, in {scratch.relative_to(root)}"
+        )
         settings = {"AIRFLOW_CONN_CHECKLY_DEFAULT": checkly.connection_json}
         deployment = Deployment(scratch, [root / DAG_FILE], settings, progress)
         try:
@@ -78,7 +80,7 @@ def run(airflow: Deployment, checkly: Emulator, progress: Progress, tag: str) ->
         seconds=seconds,
         tasks=tasks,
         deferred=deferred,
-        fired="Trigger fired event" in log,
+        fired=bool(FIRED.search(log)),
         error=error_in(log),
         xcom=xcom,
         sessions=sessions(checkly, xcom.get(GATE, {}).get("check_session_ids", [])),

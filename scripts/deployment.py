@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import importlib.metadata
 import os
 import random
@@ -115,25 +116,27 @@ class Deployment:
         self.wait(lambda: "" if self.client.knows(dag_id) else f"  waiting until the DAG {dag_id} is read")
 
     def stop(self) -> None:
-        """End every process that was started, and what those started, within bounds."""
+        """End everything that was started."""
         try:
             self._tell("Ending Airflow")
         finally:
-            self._end()
+            self.end(*self.processes)
 
-    def _end(self) -> None:
-        for process in self.processes.values():
-            process.poll()  # one that has ended must not be mistaken for a new one of the same number
-        ours = {process.pid for process in self.processes.values()}
-        family = _family(ours)
-        for process in self.processes.values():
-            process.terminate()
-        _gone(lambda: _living(family | _family(ours)), TERM_SECONDS)
-        family |= _family(ours)
+    def end(self, *names: str, patience: float = TERM_SECONDS) -> None:
+        """End these processes, and all that they started, by SIGTERM and after some patience by SIGKILL."""
+        ending = [self.processes.pop(name) for name in names]
+        leaders = {process.pid for process in ending if process.poll() is None}
+        family = _family(leaders)
+        if patience:
+            for process in ending:
+                process.terminate()
+        _await_end(family, patience)
+        family |= _family(leaders)  # what was started in the meantime
         for member in _living(family):
-            member.kill()
-        _gone(lambda: _living(family), KILL_SECONDS)
-        for process in self.processes.values():
+            with contextlib.suppress(psutil.Error):
+                member.kill()
+        _await_end(family, KILL_SECONDS)
+        for process in ending:
             process.poll()
 
     def _start(self) -> None:
@@ -239,7 +242,7 @@ def _is_zombie(process: psutil.Process) -> bool:
         return True
 
 
-def _gone(living: Callable[[], list[psutil.Process]], limit: float) -> None:
+def _await_end(family: set[psutil.Process], limit: float) -> None:
     end = time.monotonic() + limit
-    while living() and time.monotonic() < end:
+    while _living(family) and time.monotonic() < end:
         time.sleep(POLL_SECONDS)

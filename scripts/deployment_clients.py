@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import time
 from contextlib import closing
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 API: Final = "/api/v2"
 ANSWER_SECONDS: Final = 10
 HEARTBEAT_SECONDS: Final = 30
+FIRED: Final = re.compile(r"Trigger fired event|fired: TriggerEvent")
+"""What the log of a task says when its trigger is done, from Airflow 3 on and before."""
 PARTS: Final = ("scheduler", "dag_processor", "triggerer")
 
 
@@ -70,8 +73,9 @@ class Rest:
         self._url = url
         self._session = requests.Session()
         self._session.trust_env = False  # neither proxies nor .netrc between two processes of one machine
-        again = Retry(3, backoff_factor=0.2, status_forcelist={500, 502, 503, 504}, allowed_methods=None)
+        again = Retry(5, backoff_factor=0.2, status_forcelist={500, 502, 503, 504}, allowed_methods=None)
         self._session.mount(url, HTTPAdapter(max_retries=again))
+        self._session.mount(f"{url}{API}/monitor", HTTPAdapter())
 
     def missing(self) -> list[str]:
         """Return the parts of Airflow that do not work yet."""
