@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FAIL_ON: Final[frozenset[str]] = frozenset({"FAILED", "TIMED_OUT", "CANCELLED"})
+CENTURY: Final = 100 * 365.0 * 86_400
 CAN_FAIL: Final[frozenset[str]] = model.FINAL - {"PASSED"}
 
 Tags = str | Iterable[str] | Iterable[Iterable[str]]
@@ -43,7 +44,7 @@ def _from_text(text: str, argument: str) -> list[object]:
         return [text]
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(
             f"{argument}: {model.quoted(text)} starts like a list but is no JSON; "
             f"render it with the filter `| tojson`, or with render_template_as_native_obj=True."
@@ -88,6 +89,8 @@ def target(check_ids: object, tags: object, *, all_checks: bool) -> Target:
     :raises InvalidInput: nothing is named and all checks are not asked for by name (Checkly would run,
         and alert on, every check of the account), or both are.
     """
+    if not isinstance(all_checks, bool):
+        raise InvalidInput(f"all_checks must be True or False, not {all_checks!r}.")
     named = check_ids is not None or tags is not None
     if all_checks and named:
         raise InvalidInput("all_checks=True goes without check_ids and tags.")
@@ -107,20 +110,22 @@ def fail_on(value: str | Iterable[str]) -> frozenset[str]:
 
     :raises InvalidInput: one is not FAILED, TIMED_OUT, CANCELLED or DEGRADED.
     """
-    statuses = frozenset([value] if isinstance(value, str) else value)
-    if unknown := sorted(str(status) for status in statuses - CAN_FAIL):
+    words = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
+    if unknown := sorted(str(word) for word in words if not isinstance(word, str) or word not in CAN_FAIL):
         raise InvalidInput(f"fail_on: {', '.join(unknown)} is none of {', '.join(sorted(CAN_FAIL))}.")
-    return statuses
+    return frozenset(words)
 
 
 def positive_seconds(value: float | timedelta, argument: str) -> float:
     """Return seconds.
 
-    :raises InvalidInput: not a number above 0.
+    :raises InvalidInput: not a number above 0, or so long that dates overflow.
     """
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
-        raise InvalidInput(f"{argument} must be seconds (or a timedelta) above 0, not {value!r}.")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < CENTURY:
+        raise InvalidInput(
+            f"{argument} must be seconds (or a timedelta) above 0 and below a century, not {value!r}."
+        )
     return float(seconds)
 
 

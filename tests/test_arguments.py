@@ -1,0 +1,249 @@
+"""What DAG authors pass: every bad value is refused with the argument's name and the value."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_checkly import arguments
+from airflow_provider_checkly.arguments import InvalidInput, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ONE = "11111111-1111-4111-8111-111111111111"
+TWO = "22222222-2222-4222-8222-222222222222"
+
+NOTHING: list[tuple[Any, str]] = [
+    ("", "holds '', which names nothing"),
+    (" ", "holds '', which names nothing"),
+    ("None", "holds 'None', which names nothing"),
+    (" None\n", "holds 'None', which names nothing"),
+    ([], "is empty"),
+    ((), "is empty"),
+    ("[]", "is empty"),
+    ([None], "None"),
+    (["a", None], "None"),
+    ([""], "holds '', which names nothing"),
+    (["a", " "], "holds ' ', which names nothing"),
+    (["None"], "holds 'None', which names nothing"),
+    ('[""]', "holds '', which names nothing"),
+    ("[null]", "None"),
+    (7, "must be a string or a list of strings, not 7"),
+    (True, "must be a string or a list of strings, not True"),
+    (b"abc", "must be a string or a list of strings, not b'abc'"),
+    ({"a": 1}, "must be a string or a list of strings, not {'a': 1}"),
+    ("['a', 'b']", "\"['a', 'b']\" starts like a list but is no JSON; render it with the filter `| tojson`"),
+    ("[a", "'[a' starts like a list but is no JSON"),
+    ("[" * 100_000, "starts like a list but is no JSON"),
+]
+
+
+@pytest.mark.parametrize(("value", "fault"), NOTHING)
+@pytest.mark.parametrize(
+    ("read", "argument"),
+    [
+        (arguments.session_ids, "check_session_ids"),
+        (lambda value: arguments.target(value, None, all_checks=False), "check_ids"),
+        (lambda value: arguments.target(value, "smoke", all_checks=False), "check_ids"),
+        (lambda value: arguments.target(None, value, all_checks=False), "tags"),
+        (lambda value: arguments.target(ONE, value, all_checks=False), "tags"),
+    ],
+)
+def test_a_value_that_names_nothing_is_refused(
+    read: Callable[[Any], object], argument: str, value: Any, fault: str
+) -> None:
+    """Pitfalls 19, 68 and 70: a template that renders to nothing never means all checks."""
+    with pytest.raises(InvalidInput) as caught:
+        read(value)
+    assert str(caught.value).startswith(argument)
+    assert fault in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("all_checks", [False, "False", "True", 1, 0, None, "", "{{ params.all }}"])
+def test_an_empty_target_is_refused(all_checks: Any) -> None:
+    """Pitfall 68: all checks run, and alert, only where `True` itself is said."""
+    with pytest.raises(InvalidInput, match="all_checks"):
+        arguments.target(None, None, all_checks=all_checks)
+
+
+@pytest.mark.parametrize(("check_ids", "tags"), [([ONE], None), (None, ["smoke"]), ([], None), ("", "")])
+def test_all_checks_goes_alone(check_ids: Any, tags: Any) -> None:
+    with pytest.raises(InvalidInput, match="all_checks=True goes without check_ids and tags"):
+        arguments.target(check_ids, tags, all_checks=True)
+
+
+def test_all_checks_is_an_empty_target() -> None:
+    assert arguments.target(None, None, all_checks=True) == Target([], [])
+
+
+@pytest.mark.parametrize(
+    ("value", "ids"),
+    [
+        (ONE, [ONE]),
+        (f" {ONE}\n", [ONE]),
+        ([ONE, TWO], [ONE, TWO]),
+        ((TWO, ONE), [TWO, ONE]),
+        (iter([ONE]), [ONE]),
+        ([ONE, TWO, ONE.upper(), f"{TWO} "], [ONE, TWO]),
+        (f'["{ONE}", "{TWO}"]', [ONE, TWO]),
+        (f' ["{ONE}"] ', [ONE]),
+    ],
+)
+def test_ids(value: Any, ids: list[str]) -> None:
+    """Duplicates are sent once, in the order of their first."""
+    assert arguments.session_ids(value) == ids
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("homepage", "'homepage'"),
+        (f"{ONE},{TWO}", f"'{ONE},{TWO}'"),
+        ([ONE, f"{ONE}, {TWO}"], f"'{ONE}, {TWO}'"),
+        ([ONE[:-1]], f"'{ONE[:-1]}'"),
+        ([f"{ONE}/../x"], f"'{ONE}/../x'"),
+        ("{{ params.id }}", "'{{ params.id }}'"),
+        (f'"{ONE}"', f"""'"{ONE}"'"""),
+    ],
+)
+def test_an_id_that_is_no_uuid_is_refused(value: Any, shown: str) -> None:
+    """Commas do not split: a string is one value."""
+    with pytest.raises(InvalidInput) as caught:
+        arguments.session_ids(value, "check_ids")
+    assert str(caught.value) == f"check_ids: {shown} is no UUID."
+
+
+def test_a_member_that_is_a_printed_list_gets_a_hint() -> None:
+    with pytest.raises(InvalidInput, match="tojson"):
+        arguments.session_ids([f"['{ONE}']"])
+
+
+@pytest.mark.parametrize("members", [[7], [ONE, ["x"]], [{}], [True]])
+def test_members_are_strings(members: list[Any]) -> None:
+    for argument in ({"check_ids": members, "tags": None}, {"check_ids": None, "tags": [["a"], members]}):
+        with pytest.raises(InvalidInput, match=r"check_ids|tags"):
+            arguments.target(**argument, all_checks=False)
+
+
+@pytest.mark.parametrize(
+    ("value", "groups"),
+    [
+        ("smoke", [["smoke"]]),
+        ("a,b", [["a,b"]]),
+        (" a b ", [["a b"]]),
+        ("!smoke", [["!smoke"]]),
+        (["a", "!b"], [["a", "!b"]]),
+        (("a", "b"), [["a", "b"]]),
+        (iter(["a"]), [["a"]]),
+        ([["a", "!b"], ["c"]], [["a", "!b"], ["c"]]),
+        ((("a",), ["c"]), [["a"], ["c"]]),
+        ('["a", "b"]', [["a", "b"]]),
+        ('[["a", "b"], ["!c"]]', [["a", "b"], ["!c"]]),
+    ],
+)
+def test_tags_are_or_of_ands(value: Any, groups: list[list[str]]) -> None:
+    """Pitfall 69."""
+    assert arguments.target(None, value, all_checks=False) == Target([], groups)
+
+
+@pytest.mark.parametrize("value", [["a", ["b"]], [["a"], "b"], '["a", ["b"]]'])
+def test_tags_that_mix_strings_and_lists_are_refused(value: Any) -> None:
+    """Pitfall 69: AND or OR? Nobody knows."""
+    with pytest.raises(InvalidInput, match=r"^tags mixes strings and lists: .*a.*; use a list of lists"):
+        arguments.tag_groups(value)
+
+
+@pytest.mark.parametrize("value", [[[]], [["a"], []], [["a"], [""]], [["a"], ["None"]], [["a"], None]])
+def test_an_empty_group_of_tags_is_refused(value: Any) -> None:
+    """Pitfall 70: an empty group would match every check."""
+    with pytest.raises(InvalidInput, match=r"^tags "):
+        arguments.tag_groups(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "statuses"),
+    [
+        ({"FAILED"}, {"FAILED"}),
+        (["FAILED", "DEGRADED", "FAILED"], {"FAILED", "DEGRADED"}),
+        (("TIMED_OUT", "CANCELLED"), {"TIMED_OUT", "CANCELLED"}),
+        ("FAILED", {"FAILED"}),
+        (frozenset(), set()),
+        (arguments.FAIL_ON, {"FAILED", "TIMED_OUT", "CANCELLED"}),
+    ],
+)
+def test_fail_on(value: Any, statuses: set[str]) -> None:
+    assert arguments.fail_on(value) == statuses
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        ({"PASSED"}, "PASSED"),
+        (["FAILED", "PROGRESS_FAILED"], "PROGRESS_FAILED"),
+        (["STARTED", "RUNNING"], "RUNNING, STARTED"),
+        ({"failed"}, "failed"),
+        ("failed", "failed"),
+        ("FAILED,TIMED_OUT", "FAILED,TIMED_OUT"),
+        ("", ""),
+        ([None], "None"),
+        ([["FAILED"]], "['FAILED']"),
+        ([7], "7"),
+        (None, "None"),
+        (7, "7"),
+    ],
+)
+def test_a_bad_status_in_fail_on_is_refused(value: Any, named: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        arguments.fail_on(value)
+    assert str(caught.value) == f"fail_on: {named} is none of CANCELLED, DEGRADED, FAILED, TIMED_OUT."
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [(1, 1), (0.5, 0.5), (3600, 3600), (timedelta(minutes=2), 120), (timedelta(milliseconds=5), 0.005)],
+)
+def test_seconds(value: Any, seconds: float) -> None:
+    assert arguments.positive_seconds(value, "timeout") == seconds
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(0, -1, 0.0, -0.5, True, False, None, "60", [60]),
+        *(float("nan"), float("inf"), -float("inf"), 1e10, 10**400),
+        *(timedelta(0), timedelta(seconds=-1), timedelta.max),
+    ],
+)
+def test_bad_seconds_are_refused(value: Any) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        arguments.positive_seconds(value, "timeout")
+    text = f"timeout must be seconds (or a timedelta) above 0 and below a century, not {value!r}."
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize("value", [1, 15, 30])
+def test_max_wait(value: int) -> None:
+    assert arguments.max_wait_seconds(value) == value
+
+
+@pytest.mark.parametrize("value", [0, 31, -1, 1.0, 29.5, True, None, "30", float("nan"), 10**9])
+def test_a_bad_max_wait_is_refused(value: Any) -> None:
+    """Pitfall 30: Checkly holds an answer for 1 to 30 whole seconds."""
+    with pytest.raises(InvalidInput) as caught:
+        arguments.max_wait_seconds(value)
+    assert str(caught.value) == f"max_wait_seconds must be a whole number from 1 to 30, not {value!r}."
+
+
+def test_a_known_word() -> None:
+    assert arguments.one_of("skip", ("fail", "skip"), "on_no_match") == "skip"
+
+
+@pytest.mark.parametrize("value", ["Skip", "", None, True, ["skip"]])
+def test_an_unknown_word_is_refused(value: Any) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        arguments.one_of(value, ("fail", "skip"), "on_no_match")
+    assert str(caught.value) == f"on_no_match must be one of fail, skip, not {value!r}."
