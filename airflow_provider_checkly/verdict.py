@@ -15,7 +15,6 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
 )
 
-from airflow_provider_checkly import exceptions
 from airflow_provider_checkly.api import errors, model
 from airflow_provider_checkly.api.errors import ChecklyError, ChecklyUnreadable
 from airflow_provider_checkly.exceptions import ChecksFailed, ChecksTimedOut
@@ -127,8 +126,10 @@ def _error_from_json(error: object) -> ChecklyError | None:
         case None:
             return None
         case {"type": str(name), "text": str(text), "status": int(status)}:
-            known = getattr(errors, name, ChecklyError)
-            rebuilt: ChecklyError = known(text)
+            known = getattr(errors, name, None)
+            ours = isinstance(known, type) and issubclass(known, ChecklyError)
+            kind: type[ChecklyError] = known if ours else ChecklyError
+            rebuilt = kind(text)
             if isinstance(rebuilt, errors.ChecklyRefused):
                 rebuilt.status = status
             return rebuilt
@@ -253,6 +254,3 @@ def complete(outcome: Outcome, read: Callable[[Sequence[str]], list[JsonObject]]
     if outcome.sessions is not None:
         return outcome
     return Outcome(outcome.ids, tuple(read(outcome.ids)), outcome.unfinished, outcome.late, outcome.error)
-
-
-__all__ = ["Outcome", "airflow_errors", "complete", "conclude", "exceptions", "first_link", "for_xcom"]

@@ -1,0 +1,172 @@
+"""The package as Airflow and a packager see it."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any
+
+import airflow
+import jsonschema
+import pytest
+from airflow.providers_manager import ProvidersManager
+from running import TaskInstance
+
+import airflow_provider_checkly
+from airflow_provider_checkly.hooks import ChecklyHook
+from airflow_provider_checkly.links import ChecklySessionLink
+from airflow_provider_checkly.operators import ChecklyRunChecksOperator
+from airflow_provider_checkly.sensors import ChecklyCheckSessionSensor
+
+ROOT = Path(airflow_provider_checkly.__file__).parent
+INFO: Any = airflow_provider_checkly.get_provider_info()
+
+
+def test_metadata() -> None:
+    """Version in one place; Airflow finds the provider by its entry point."""
+    about = metadata.metadata("airflow-provider-checkly")
+    assert about["Version"] == airflow_provider_checkly.__version__ == INFO["versions"][0]
+    assert about["Name"] == INFO["package-name"]
+    (entry,) = metadata.entry_points(group="apache_airflow_provider", name="provider_info")
+    assert entry.load() is airflow_provider_checkly.get_provider_info
+    assert (ROOT / "py.typed").exists()
+
+
+def schemas() -> list[str]:
+    return ["provider_info.schema.json", "provider.yaml.schema.json"]
+
+
+@pytest.mark.parametrize("name", schemas())
+def test_provider_info_fits_both_schemas(name: str) -> None:
+    """Pitfalls 49 and 52; the second schema asks for more than a third party's provider info may hold."""
+    schema = json.loads((Path(airflow.__file__).parent / name).read_text())
+    if name.startswith("provider.yaml"):
+        schema = {
+            "type": "object",
+            "properties": schema["properties"],
+            "definitions": schema.get("definitions", {}),
+        }
+    jsonschema.validate(INFO, schema)
+
+
+def paths(value: Any) -> list[str]:
+    """All dotted paths of ours that the provider info names."""
+    if isinstance(value, str):
+        return [value] if value.startswith("airflow_provider_checkly.") else []
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [path for item in inner for path in paths(item)]
+
+
+def test_all_that_provider_info_names_is_there() -> None:
+    assert len(paths(INFO)) >= 6
+    for path in paths(INFO):
+        module, _, name = path.rpartition(".")
+        assert path in sys.modules or hasattr(import_module(module), name)
+
+
+def test_airflow_lists_hook_and_link() -> None:
+    """Pitfalls 20 and 49."""
+    manager = ProvidersManager()
+    hook = manager.hooks["checkly"]
+    assert hook is not None
+    assert hook.hook_class_name == "airflow_provider_checkly.hooks.ChecklyHook"
+    assert hook.connection_id_attribute_name == ChecklyHook.conn_name_attr
+    assert hook.hook_name == "Checkly"
+    assert "airflow_provider_checkly.links.ChecklySessionLink" in manager.extra_links_class_names
+
+
+def test_the_form_for_older_airflow() -> None:
+    """Pitfall 49: all three keys, and widgets only where Airflow 2 brings the libraries."""
+    behaviour = ChecklyHook.get_ui_field_behaviour()
+    assert set(behaviour) == {"hidden_fields", "relabeling", "placeholders"}
+    assert behaviour["relabeling"]["password"] == "API key"
+
+
+def test_widgets_for_older_airflow() -> None:
+    pytest.importorskip("flask_appbuilder", reason="the form library of Airflow 2")
+    assert set(ChecklyHook.get_connection_form_widgets()) == set(INFO["connection-types"][0]["conn-fields"])
+
+
+def test_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pitfall 20: a class attribute, one fixed XCom key, and the link as the task pushed it."""
+    (link,) = ChecklyRunChecksOperator.operator_extra_links
+    assert ChecklyCheckSessionSensor.operator_extra_links == (link,)
+    assert isinstance(link, ChecklySessionLink)
+    assert (link.name, link.xcom_key) == ("Check session at Checkly", "checkly_link")
+    pushed: Any = "https://app.checklyhq.com/x"
+    monkeypatch.setattr("airflow_provider_checkly.links.XCom.get_value", lambda **_: pushed)
+    assert link.get_link(ChecklyRunChecksOperator(task_id="t"), ti_key=TaskInstance()) == pushed  # type: ignore[arg-type]
+    pushed = None
+    assert link.get_link(ChecklyRunChecksOperator(task_id="t"), ti_key=TaskInstance()) == ""  # type: ignore[arg-type]
+
+
+# Which module may know which: dependencies point one way.
+LAYERS: dict[str, set[str]] = {
+    "__init__": {"connection"},
+    "exceptions": {"api"},
+    "arguments": {"api"},
+    "connection": {"api"},
+    "links": set(),
+    "hooks": {"api", "arguments", "connection", "exceptions"},
+    "verdict": {"api", "exceptions"},
+    "triggers": {"api", "hooks", "verdict"},
+    "checkpoint": {"api"},
+    "waiter": {"api", "hooks", "links", "triggers", "verdict"},
+    "operators": {
+        "api",
+        "arguments",
+        "checkpoint",
+        "exceptions",
+        "hooks",
+        "links",
+        "triggers",
+        "verdict",
+        "waiter",
+    },
+    "sensors": {"api", "arguments", "exceptions", "hooks", "links", "triggers", "verdict", "waiter"},
+}
+
+
+def imported(file: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return names
+
+
+def ours(names: set[str]) -> set[str]:
+    parts = [name.split(".") for name in names if name.startswith("airflow_provider_checkly.")]
+    return {part[1] for part in parts} - {"__version__"}
+
+
+def test_dependencies_point_one_way() -> None:
+    assert {file.stem for file in ROOT.glob("*.py")} == set(LAYERS)
+    for file in ROOT.glob("*.py"):
+        assert ours(imported(file)) <= LAYERS[file.stem], file.name
+    for file in (ROOT / "api").glob("*.py"):
+        assert ours(imported(file)) <= {"api"}, file.name
+        assert not any(name.split(".")[0] == "airflow" for name in imported(file)), file.name
+    for file in (ROOT / "emulator").glob("*.py"):
+        assert ours(imported(file)) <= {"emulator"}, file.name
+
+
+def test_no_task_is_ended_from_the_trigger() -> None:
+    """Pitfalls 35 and 45: neither TaskFailedEvent and its kin, nor the database."""
+    names = {name.rpartition(".")[2] for file in ROOT.rglob("*.py") for name in imported(file)}
+    assert not names & {"TaskSuccessEvent", "TaskFailedEvent", "TaskSkippedEvent", "StartTriggerArgs"}
+
+
+def test_importing_operators_loads_no_http_library() -> None:
+    code = (
+        "import sys; import airflow_provider_checkly.operators, airflow_provider_checkly.sensors;"
+        "before = {'aiohttp', 'requests'} & set(sys.modules); print(sorted(before))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout.splitlines()[-1] == "[]", done.stdout
