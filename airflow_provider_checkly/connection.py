@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 TYPE: Final = "checkly"
 DEFAULT_HOST: Final = "https://api.checklyhq.com"
+HIGHEST_PORT: Final = 65_535
 CHECKLY_LIMIT: Final = 600
 """Requests per minute that Checkly allows an account."""
 
@@ -110,8 +112,10 @@ def base_url(connection: Connection) -> str:
 
     `host` is used as it is if it holds `://`; else `schema` (or https) is put before it. `port` is appended.
     """
-    host = (connection.host or DEFAULT_HOST).strip()
+    host = (connection.host or "").strip() or DEFAULT_HOST
     parts = _split(connection, host if "://" in host else f"{connection.schema or 'https'}://{host}")
+    if connection.port and not 0 < connection.port <= HIGHEST_PORT:
+        raise _refuse(connection, "port", f"{connection.port} is no port", "Empty it, or set e.g. 443.")
     if connection.port and parts.port not in {None, connection.port}:
         raise _refuse(
             connection, "port", f"{connection.port} contradicts host {host!r}", "Empty one of them."
@@ -125,7 +129,7 @@ def base_url(connection: Connection) -> str:
 def _extras(connection: Connection) -> JsonObject:
     try:
         extras = json.loads(connection.extra or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         extras = None
     if not isinstance(extras, dict):
         raise _refuse(
@@ -140,7 +144,7 @@ def _extras(connection: Connection) -> JsonObject:
 
 def _whole_number(connection: Connection, extras: JsonObject, name: str, default: int, most: int) -> int:
     value = extras.get(name, default)
-    number = int(value) if isinstance(value, str) and value.isdecimal() else value
+    number = int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value) else value
     if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= most:
         remedy = f"Set a whole number from 1 to {most}, or leave it out ({default})."
         raise _refuse(connection, f"extra {name}", f"is {value!r}", remedy)
@@ -154,7 +158,7 @@ def settings(connection: Connection) -> Settings:
     """
     extras = _extras(connection)
     version = extras.get("api_version", "v2")
-    if version not in CHECK_SESSIONS:
+    if not isinstance(version, str) or version not in CHECK_SESSIONS:
         raise _refuse(connection, "extra api_version", f"is {version!r}", "Set v2 or v1, or leave it out.")
     account = Account(
         base_url(connection),
