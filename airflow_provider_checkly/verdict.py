@@ -127,9 +127,9 @@ def _error_from_json(error: object) -> ChecklyError | None:
             return None
         case {"type": str(name), "text": str(text), "status": int(status)}:
             known = getattr(errors, name, None)
-            ours = isinstance(known, type) and issubclass(known, ChecklyError)
-            kind: type[ChecklyError] = known if ours else ChecklyError
-            rebuilt = kind(text)
+            if not (isinstance(known, type) and issubclass(known, ChecklyError)):
+                return ChecklyError(text)
+            rebuilt = known(text)
             if isinstance(rebuilt, errors.ChecklyRefused):
                 rebuilt.status = status
             return rebuilt

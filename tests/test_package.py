@@ -31,7 +31,8 @@ def test_metadata() -> None:
     about = metadata.metadata("airflow-provider-checkly")
     assert about["Version"] == airflow_provider_checkly.__version__ == INFO["versions"][0]
     assert about["Name"] == INFO["package-name"]
-    (entry,) = metadata.entry_points(group="apache_airflow_provider", name="provider_info")
+    entries = metadata.distribution("airflow-provider-checkly").entry_points
+    (entry,) = entries.select(group="apache_airflow_provider")
     assert entry.load() is airflow_provider_checkly.get_provider_info
     assert (ROOT / "py.typed").exists()
 
