@@ -7,7 +7,7 @@ import logging
 import re
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_checkly.api.calls import CHECK_SESSIONS, ApiVersion, SessionEndpoints
@@ -51,6 +51,21 @@ FORM_FIELDS: Final[dict[str, JsonObject]] = {
         "schema": {"type": ["integer", "null"], "minimum": 1},
     },
 }
+
+
+def form_widgets() -> dict[str, Any]:
+    """Return the fields of the form for extras, for Airflow 2.11 to 3.1."""
+    from flask_appbuilder.fieldwidgets import BS3TextFieldWidget  # noqa: PLC0415 - absent in plain 3.x
+    from wtforms import IntegerField, StringField  # noqa: PLC0415 - absent in plain 3.x
+    from wtforms.validators import Optional  # noqa: PLC0415 - absent in plain 3.x
+
+    kinds = {"api_version": StringField}
+    return {
+        name: kinds.get(name, IntegerField)(
+            field["label"], [Optional()], description=field["description"], widget=BS3TextFieldWidget()
+        )
+        for name, field in FORM_FIELDS.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_provider_checkly import arguments, connection
-from airflow_provider_checkly.api import calls, model
-from airflow_provider_checkly.api.calls import MAX_WAIT_SECONDS, StillRunning
+from airflow_provider_checkly import arguments, connection, endpoints
+from airflow_provider_checkly.api.calls import MAX_WAIT_SECONDS
 from airflow_provider_checkly.api.errors import (
     ChecklyAuthError,
     ChecklyError,
@@ -27,12 +26,12 @@ from airflow_provider_checkly.api.waiting import Wait, Waited
 from airflow_provider_checkly.exceptions import ChecksTimedOut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from airflow_provider_checkly.api.calls import Call
     from airflow_provider_checkly.api.wire import JsonObject
     from airflow_provider_checkly.arguments import Tags, Target
     from airflow_provider_checkly.connection import Settings
+    from airflow_provider_checkly.endpoints import Endpoint
 
 log = logging.getLogger(__name__)
 
@@ -76,17 +75,7 @@ class ChecklyHook(BaseHook):
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """Return the connection form's extra fields, for Airflow 2.11 to 3.1."""
-        from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
-        from wtforms import IntegerField, StringField
-        from wtforms.validators import Optional
-
-        kinds = {"api_version": StringField}
-        return {
-            name: kinds.get(name, IntegerField)(
-                field["label"], [Optional()], description=field["description"], widget=BS3TextFieldWidget()
-            )
-            for name, field in connection.FORM_FIELDS.items()
-        }
+        return connection.form_widgets()
 
     def trigger_check_sessions(
         self,
@@ -109,7 +98,7 @@ class ChecklyHook(BaseHook):
         :raises ChecksNotRun: a check of `check_ids` has no session; those of the others run.
         """
         target = arguments.target(check_ids, tags, all_checks=all_checks)
-        started = self._ask(lambda s: _trigger(s, target, refresh_cache=refresh_cache), timeout)
+        started = self._ask(endpoints.trigger(target, refresh_cache=refresh_cache), timeout)
         self._require_all(target, started)
         return started
 
@@ -124,21 +113,21 @@ class ChecklyHook(BaseHook):
     ) -> list[JsonObject]:
         """Do what `trigger_check_sessions` does."""
         target = arguments.target(check_ids, tags, all_checks=all_checks)
-        started = await self._aask(lambda s: _trigger(s, target, refresh_cache=refresh_cache), timeout)
+        started = await self._aask(endpoints.trigger(target, refresh_cache=refresh_cache), timeout)
         self._require_all(target, started)
         return started
 
     def get_check_session(self, check_session_id: str) -> JsonObject:
         """Read a check session (`GET /v2/check-sessions/{id}`)."""
-        return self._ask(_get(check_session_id))
+        return self._ask(endpoints.get(check_session_id))
 
     async def aget_check_session(self, check_session_id: str) -> JsonObject:
         """Do what `get_check_session` does."""
-        return await self._aask(_get(check_session_id))
+        return await self._aask(endpoints.get(check_session_id))
 
     def get_check_sessions(self, check_session_ids: Iterable[str]) -> list[JsonObject]:
         """Read check sessions, ten at a time, in the order of their ids."""
-        asks = [_get(each) for each in check_session_ids]
+        asks = [endpoints.get(each) for each in check_session_ids]
         with ThreadPoolExecutor(AT_ONCE) as threads:
             return list(threads.map(self._ask, asks))
 
@@ -150,13 +139,13 @@ class ChecklyHook(BaseHook):
         :param max_wait_seconds: 1 to 30; how long Checkly may hold the answer back.
         :return: the session once it has ended, None while it is running.
         """
-        return _ended(self._ask(_completion(check_session_id, max_wait_seconds)))
+        return endpoints.ended(self._ask(endpoints.completion(check_session_id, max_wait_seconds)))
 
     async def aawait_check_session(
         self, check_session_id: str, max_wait_seconds: int = MAX_WAIT_SECONDS
     ) -> JsonObject | None:
         """Do what `await_check_session` does."""
-        return _ended(await self._aask(_completion(check_session_id, max_wait_seconds)))
+        return endpoints.ended(await self._aask(endpoints.completion(check_session_id, max_wait_seconds)))
 
     def wait_for_check_sessions(
         self, check_session_ids: str | Iterable[str], timeout: float = 3600
@@ -188,7 +177,7 @@ class ChecklyHook(BaseHook):
 
         :param timeout: seconds for which the request is repeated where that may help.
         """
-        self._ask(_cancel(check_session_id), timeout)
+        self._ask(endpoints.cancel(check_session_id), timeout)
 
     async def acancel_check_session(
         self,
@@ -196,7 +185,7 @@ class ChecklyHook(BaseHook):
         timeout: float = PATIENCE,  # noqa: ASYNC109 - bounds repeats, not the call
     ) -> None:
         """Do what `cancel_check_session` does."""
-        await self._aask(_cancel(check_session_id), timeout)
+        await self._aask(endpoints.cancel(check_session_id), timeout)
 
     def cancel_check_sessions(
         self, check_session_ids: Iterable[str], seconds: float = CANCEL_SECONDS
@@ -210,7 +199,7 @@ class ChecklyHook(BaseHook):
     def _cancel_until(self, end: float, check_session_id: str) -> bool:
         seconds = end - time.monotonic()
         try:
-            self._ask(_cancel(check_session_id), seconds, margin=max(seconds, 0.1))
+            self._ask(endpoints.cancel(check_session_id), seconds, margin=max(seconds, 0.1))
         except ChecklyError as error:
             log.warning("Check session %s was not cancelled. %s", check_session_id, error)
             return False
@@ -229,7 +218,7 @@ class ChecklyHook(BaseHook):
         async with at_once:
             seconds = end - time.monotonic()
             try:
-                await self._aask(_cancel(check_session_id), seconds, margin=max(seconds, 0.1))
+                await self._aask(endpoints.cancel(check_session_id), seconds, margin=max(seconds, 0.1))
             except ChecklyError as error:
                 log.warning("Check session %s was not cancelled. %s", check_session_id, error)
                 return False
@@ -237,16 +226,16 @@ class ChecklyHook(BaseHook):
 
     def get_account(self) -> JsonObject:
         """Read the account of the connection (`GET /v1/accounts/me`)."""
-        return self._ask(_account)
+        return self._ask(endpoints.account)
 
     async def aget_account(self) -> JsonObject:
         """Do what `get_account` does."""
-        return await self._aask(_account)
+        return await self._aask(endpoints.account)
 
     def test_connection(self) -> tuple[bool, str]:
         """Say whether the connection works, and whose account it is (the form's Test button)."""
         try:
-            account = self._ask(_account, TEST_PATIENCE)
+            account = self._ask(endpoints.account, TEST_PATIENCE)
         except ChecklyError as error:
             return False, _diagnosis(error)
         except Exception as error:  # noqa: BLE001 - the button must say what went wrong, whatever it was
@@ -311,18 +300,14 @@ class ChecklyHook(BaseHook):
     async def _asettings(self) -> Settings:
         return connection.settings(await get_async_connection(self.checkly_conn_id, hook=self))
 
-    def _ask(
-        self, call: Callable[[Settings], Call[T]], patience: float = PATIENCE, margin: float = MARGIN
-    ) -> T:
+    def _ask(self, call: Endpoint[T], patience: float = PATIENCE, margin: float = MARGIN) -> T:
         from airflow_provider_checkly.api import transport
 
         settings = self._settings()
         with transport.requests_sender(settings.account, margin) as sender:
             return transport.send(sender, call(settings), patience)
 
-    async def _aask(
-        self, call: Callable[[Settings], Call[T]], patience: float = PATIENCE, margin: float = MARGIN
-    ) -> T:
+    async def _aask(self, call: Endpoint[T], patience: float = PATIENCE, margin: float = MARGIN) -> T:
         await asyncio.to_thread(import_module, TRANSPORT)  # would stall the event loop
         from airflow_provider_checkly.api import transport
 
@@ -343,38 +328,6 @@ class ChecklyHook(BaseHook):
                 check_ids=missing,
                 sessions=started,
             )
-
-
-def _trigger(settings: Settings, target: Target, *, refresh_cache: bool) -> Call[list[JsonObject]]:
-    return calls.trigger_check_sessions(
-        settings.api_version, target.check_ids, target.tags, refresh_cache=refresh_cache
-    )
-
-
-def _get(session_id: str) -> Callable[[Settings], Call[JsonObject]]:
-    checked = model.uuid(session_id, "check_session_id")
-    return lambda settings: settings.check_sessions.get(checked)
-
-
-def _completion(
-    session_id: str, max_wait_seconds: int
-) -> Callable[[Settings], Call[JsonObject | StillRunning]]:
-    checked = model.uuid(session_id, "check_session_id")
-    seconds = arguments.max_wait_seconds(max_wait_seconds)
-    return lambda settings: settings.check_sessions.completion(checked, seconds)
-
-
-def _cancel(session_id: str) -> Callable[[Settings], Call[None]]:
-    checked = model.uuid(session_id, "check_session_id")
-    return lambda settings: settings.check_sessions.cancel(checked)
-
-
-def _account(_: Settings) -> Call[JsonObject]:
-    return calls.get_account()
-
-
-def _ended(answer: JsonObject | StillRunning) -> JsonObject | None:
-    return None if isinstance(answer, StillRunning) else answer
 
 
 def _all_ended(waited: Waited, timeout: float) -> list[JsonObject]:

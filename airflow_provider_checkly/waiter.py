@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_checkly.api.errors import ChecklyError
 from airflow_provider_checkly.hooks import ChecklyHook
 from airflow_provider_checkly.links import LINK_KEY, ChecklySessionLink
 from airflow_provider_checkly.triggers import deferral
@@ -66,13 +65,7 @@ class SessionWaiter(BaseOperator):
         look_until = time.time() + LOOK_SECONDS
         if until <= look_until:
             return self._drive(until)
-        try:
-            outcome = self._drive(look_until, last_look=False)
-        except ChecklyError as error:
-            if not error.transient:
-                raise
-            log.warning("%s The triggerer goes on asking.", error)
-            self._defer(until)
+        outcome = self._drive(look_until, last_look=False)
         if outcome.late:
             self._defer(until)
         return outcome

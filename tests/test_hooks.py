@@ -147,6 +147,19 @@ def test_a_trigger_that_may_have_been_taken_is_not_repeated(
 
 
 @both
+@pytest.mark.parametrize("drop", ["before", "headers", "body", "after"])
+def test_a_connection_that_breaks_while_waiting(
+    ask: Callable[..., Any], drop: str, checkly: Emulator
+) -> None:
+    """Pitfall 14: whatever breaks, a read is asked again."""
+    (started,) = ask("trigger_check_sessions", PASSES)
+    checkly.fail(method="GET", path="completion", drop=drop)
+    (ended,) = ask("wait_for_check_sessions", started["checkSessionId"], timeout=20)
+    assert ended["status"] == "PASSED"
+    assert len(checkly.requests) == 3
+
+
+@both
 def test_bad_input_asks_nothing(ask: Callable[..., Any], checkly: Emulator) -> None:
     for method, arguments, named in [
         ("trigger_check_sessions", (), "check_ids"),

@@ -140,7 +140,16 @@ def _exchange(session: requests.Session, url: str, request: Request, limit: floa
             body.add(chunk)
             if time.monotonic() - started > limit:
                 raise TimeoutError(f"the answer was not whole after {limit:.0f} s")
-    return body.response(answer.status_code, answer.headers, started)
+    response = body.response(answer.status_code, answer.headers, started)
+    if _lost_its_headers(response):
+        raise ConnectionError("the connection ended within the headers")
+    return response
+
+
+def _lost_its_headers(response: Response) -> bool:
+    """Return whether http.client took the end of a connection for the end of the headers."""
+    sized = response.headers.keys() & {"content-length", "transfer-encoding"}
+    return response.status in {200, 201} and not sized and not response.body
 
 
 @contextmanager

@@ -1,0 +1,55 @@
+"""What can be asked of Checkly, with checked arguments; what a connection says fills in the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+from airflow_provider_checkly import arguments
+from airflow_provider_checkly.api import calls, model
+from airflow_provider_checkly.api.calls import Call, StillRunning
+from airflow_provider_checkly.connection import Settings
+
+if TYPE_CHECKING:
+    from airflow_provider_checkly.api.wire import JsonObject
+    from airflow_provider_checkly.arguments import Target
+
+T = TypeVar("T")
+
+Endpoint: TypeAlias = Callable[[Settings], Call[T]]
+
+
+def trigger(target: Target, *, refresh_cache: bool) -> Endpoint[list[JsonObject]]:
+    """Start a check session per matching check."""
+    return lambda settings: calls.trigger_check_sessions(
+        settings.api_version, target.check_ids, target.tags, refresh_cache=refresh_cache
+    )
+
+
+def get(check_session_id: str) -> Endpoint[JsonObject]:
+    """Read a check session."""
+    checked = model.uuid(check_session_id, "check_session_id")
+    return lambda settings: settings.check_sessions.get(checked)
+
+
+def completion(check_session_id: str, max_wait_seconds: int) -> Endpoint[JsonObject | StillRunning]:
+    """Wait once for the end of a check session."""
+    checked = model.uuid(check_session_id, "check_session_id")
+    seconds = arguments.max_wait_seconds(max_wait_seconds)
+    return lambda settings: settings.check_sessions.completion(checked, seconds)
+
+
+def ended(answer: JsonObject | StillRunning) -> JsonObject | None:
+    """Return the session that a completion reports, None while it is running."""
+    return None if isinstance(answer, StillRunning) else answer
+
+
+def cancel(check_session_id: str) -> Endpoint[None]:
+    """Cancel a check session."""
+    checked = model.uuid(check_session_id, "check_session_id")
+    return lambda settings: settings.check_sessions.cancel(checked)
+
+
+def account(_: Settings) -> Call[JsonObject]:
+    """Read the account."""
+    return calls.get_account()
