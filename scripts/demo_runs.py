@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import platform
-import re
 import time
 from typing import TYPE_CHECKING, Final
 
-from demo_report import EXPECTED, Run, faults, page
+from demo_progress import TookTooLong
+from demo_report import EXPECTED, TAIL, Run, cut, faults, page
 from deployment import VERSION, Deployment
-from deployment_clients import FIRED, DeploymentError
+from deployment_clients import DeploymentError
 
 from airflow_provider_checkly.api.calls import CHECK_SESSIONS
 from airflow_provider_checkly.api.transport import requests_sender, send
@@ -30,7 +30,6 @@ DAG_FILE: Final = "example_dags/gate_publish_on_checks.py"
 GATE: Final = "gate"
 RUN_LIMIT: Final = 120
 PATIENCE_SECONDS: Final = 10
-TAIL: Final = 12
 MEANING: Final = {
     "none": "not yet scheduled",
     "running": "running on a worker",
@@ -55,7 +54,7 @@ def demo(progress: Progress, root: Path, scratch: Path) -> None:
             with deployment as airflow:
                 airflow.wait_for_dag(DAG_ID)
                 runs = [run(airflow, checkly, progress, tag) for tag in EXPECTED]
-        except DeploymentError as problem:
+        except (DeploymentError, TookTooLong) as problem:
             raise DemoFailed(f"{problem}\n\n{ends_of_logs(deployment.logs)}") from problem
     progress(f"Everything is ended. It was Airflow {VERSION} on Python {platform.python_version()}")
     print("", *[line for each in runs for line in page(each)], sep="\n")
@@ -72,7 +71,6 @@ def run(airflow: Deployment, checkly: Emulator, progress: Progress, tag: str) ->
     deferred = watch(airflow, tag)
     seconds = time.monotonic() - start
     tasks = airflow.client.tasks(DAG_ID, tag)
-    log = airflow.client.log(DAG_ID, tag, GATE)
     xcom = {task.task_id: airflow.client.xcom(DAG_ID, tag, task.task_id) for task in tasks}
     return Run(
         tag=tag,
@@ -80,8 +78,7 @@ def run(airflow: Deployment, checkly: Emulator, progress: Progress, tag: str) ->
         seconds=seconds,
         tasks=tasks,
         deferred=deferred,
-        fired=bool(FIRED.search(log)),
-        error=error_in(log),
+        log=airflow.client.log(DAG_ID, tag, GATE),
         xcom=xcom,
         sessions=sessions(checkly, xcom.get(GATE, {}).get("check_session_ids", [])),
     )
@@ -111,12 +108,6 @@ def doing(tasks: Sequence[Task]) -> str:
     )
 
 
-def error_in(log: str) -> str:
-    """Return the text of the error that a gate failed with, "" where there is none."""
-    found = re.findall(r"\bChecksFailed: .*", log)
-    return found[-1] if found else ""
-
-
 def sessions(checkly: Emulator, ids: Sequence[str]) -> list[JsonObject]:
     """Read check sessions as Checkly tells them."""
     account = Account(checkly.url, checkly.account_id, checkly.api_key)
@@ -128,5 +119,6 @@ def ends_of_logs(folder: Path) -> str:
     """Return the last lines of all logs in a folder."""
     parts = []
     for path in sorted(folder.glob("*.log")):
-        parts += [f"-- the end of {path}", *path.read_text("utf-8", "replace").splitlines()[-TAIL:]]
+        lines = path.read_text("utf-8", "replace").splitlines()[-TAIL:]
+        parts += [f"-- the end of {path}", *map(cut, lines)]
     return "\n".join(parts)

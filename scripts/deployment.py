@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 HOST: Final = "127.0.0.1"
 VERSION: Final = importlib.metadata.version("apache-airflow")
 START_LIMIT: Final = 180.0
-TERM_SECONDS: Final = 10.0
+TERM_SECONDS: Final = 6.0
 KILL_SECONDS: Final = 10.0
 POLL_SECONDS: Final = 0.25
 
