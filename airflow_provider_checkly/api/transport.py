@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import ssl
 import time
 from contextlib import asynccontextmanager, contextmanager
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -37,6 +39,7 @@ T = TypeVar("T")
 CONNECT_SECONDS: Final = 10.0
 LARGEST_BODY: Final = 32 * 1024 * 1024
 CHUNK: Final = 64 * 1024
+CREDENTIALS: Final = re.compile(r"//[^/\s]*@")
 
 
 class Sender(Protocol):
@@ -77,18 +80,37 @@ def certificates() -> str | None:
 
 @cache
 def _tls(bundle: str | None) -> ssl.SSLContext:
+    if bundle and Path(bundle).is_dir():
+        return ssl.create_default_context(capath=bundle)
     return ssl.create_default_context(cafile=bundle)
+
+
+def _trusted() -> ssl.SSLContext:
+    """Return what verifies certificates.
+
+    :raises ChecklyUnreachable: the bundle that the environment names cannot be read.
+    """
+    bundle = certificates()
+    try:
+        return _tls(bundle)
+    except OSError as error:
+        raise ChecklyUnreachable(
+            f"The certificates that the environment names cannot be read: {bundle} ({error}).",
+            taken=False,
+            hopeless=True,
+        ) from error
 
 
 def _unreachable(
     request: Request, account: Account, error: BaseException, *, taken: bool, hopeless: bool
 ) -> NoReturn:
-    reason = str(error) or "no answer in time"
+    """Raise what stands for an error of a library, which may hold the key or the password of a proxy."""
+    reason = CREDENTIALS.sub("//", str(error)) or "no answer in time"
     raise ChecklyUnreachable(
         f"{request}: no whole answer from {account.base_url} ({type(error).__name__}: {reason[:300]}).",
         taken=taken,
         hopeless=hopeless,
-    ) from error
+    ) from None
 
 
 class _Body:
@@ -108,13 +130,21 @@ class _Body:
         return Response(self._request, status, names, bytes(self._content), time.monotonic() - started)
 
 
-def _was_not_taken(error: requests.RequestException) -> bool:
-    if isinstance(
-        error, requests.ConnectTimeout | requests.exceptions.SSLError | requests.exceptions.ProxyError
-    ):
-        return True
+NO_CONNECTION: Final = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+
+
+def _reason(error: Exception) -> object:
+    """Return what lies beneath the wrappers of requests and urllib3."""
     reason = getattr(error.args[0], "reason", None) if error.args else None
-    return isinstance(reason, urllib3.exceptions.NewConnectionError)
+    if isinstance(reason, urllib3.exceptions.ProxyError):
+        reason = reason.original_error
+    return reason.args[0] if isinstance(reason, urllib3.exceptions.SSLError) and reason.args else reason
+
+
+def _was_not_taken(error: Exception) -> bool:
+    """Return whether surely no request went out; a ProxyError alone says nothing about that."""
+    reason = _reason(error)
+    return isinstance(reason, NO_CONNECTION) or "Tunnel connection failed" in str(reason)
 
 
 def _proxies(url: str) -> dict[str, str]:
@@ -162,12 +192,12 @@ def requests_sender(account: Account, margin: float) -> Iterator[Sender]:
     def send(request: Request) -> Response:
         try:
             return _exchange(session, account.url(request), request, request.hold + margin)
-        except requests.RequestException as error:
-            hopeless = isinstance(error, requests.exceptions.SSLError)
-            _unreachable(request, account, error, taken=not _was_not_taken(error), hopeless=hopeless)
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            _unreachable(request, account, error, taken=True, hopeless=False)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            hopeless = isinstance(error, ValueError) or isinstance(_reason(error), ValueError)
+            taken = not (hopeless or _was_not_taken(error))
+            _unreachable(request, account, error, taken=taken, hopeless=hopeless)
 
+    _trusted()
     with requests.Session() as session:
         session.trust_env = False
         session.headers.update(account.headers())
@@ -181,6 +211,13 @@ NEVER_TAKEN: Final = (
 )
 
 
+def _http_proxy(url: str) -> str | None:
+    proxy = proxy_for(url)
+    if proxy and not proxy.lower().startswith(("http://", "https://")):
+        raise ValueError("aiohttp speaks to http proxies only: see the environment's HTTPS_PROXY, ALL_PROXY")
+    return proxy
+
+
 async def _aexchange(session: aiohttp.ClientSession, url: str, request: Request, limit: float) -> Response:
     started = time.monotonic()
     body = _Body(request)
@@ -190,7 +227,7 @@ async def _aexchange(session: aiohttp.ClientSession, url: str, request: Request,
         json=request.body,
         timeout=aiohttp.ClientTimeout(total=limit, sock_connect=CONNECT_SECONDS),
         allow_redirects=False,
-        proxy=proxy_for(url),
+        proxy=_http_proxy(url),
     ) as answer:
         async for chunk in answer.content.iter_chunked(CHUNK):
             body.add(chunk)
@@ -207,12 +244,12 @@ async def aiohttp_sender(account: Account, margin: float) -> AsyncIterator[Async
     async def send(request: Request) -> Response:
         try:
             return await _aexchange(session, account.url(request), request, request.hold + margin)
-        except (aiohttp.ClientError, OSError) as error:
-            hopeless = isinstance(error, aiohttp.ClientSSLError)
-            taken = not isinstance(error, NEVER_TAKEN)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            hopeless = isinstance(error, ValueError)
+            taken = not (hopeless or isinstance(error, NEVER_TAKEN))
             _unreachable(request, account, error, taken=taken, hopeless=hopeless)
 
-    connector = aiohttp.TCPConnector(ssl=await asyncio.to_thread(_tls, certificates()))
+    connector = aiohttp.TCPConnector(ssl=await asyncio.to_thread(_trusted))
     jar = aiohttp.DummyCookieJar()
     async with aiohttp.ClientSession(
         connector=connector, cookie_jar=jar, headers=account.headers()
