@@ -287,11 +287,16 @@ class ChecklyHook(BaseHook):
     ) -> Waited:
         """Do what `drive` does."""
         await asyncio.to_thread(import_module, TRANSPORT)  # would stall the event loop
-        from airflow_provider_checkly.api import transport
+        from airflow_provider_checkly.api import clients, transport
 
         settings = await self._asettings()
         wait = Wait(settings.check_sessions, ids, deadline, stop_on, known={} if known is None else known)
-        async with transport.aiohttp_sender(settings.account, MARGIN) as sender:
+        async with clients.shared_sender(
+            settings.account,
+            MARGIN,
+            per_minute=settings.requests_per_minute,
+            max_connections=settings.max_connections,
+        ) as sender:
             return await transport.adrive(wait.plan(), sender)
 
     def _settings(self) -> Settings:

@@ -249,7 +249,7 @@ async def aiohttp_sender(account: Account, margin: float) -> AsyncIterator[Async
             taken = not (hopeless or isinstance(error, NEVER_TAKEN))
             _unreachable(request, account, error, taken=taken, hopeless=hopeless)
 
-    connector = aiohttp.TCPConnector(ssl=await asyncio.to_thread(_trusted))
+    connector = aiohttp.TCPConnector(limit=0, ssl=await asyncio.to_thread(_trusted))
     jar = aiohttp.DummyCookieJar()
     async with aiohttp.ClientSession(
         connector=connector, cookie_jar=jar, headers=account.headers()

@@ -1,0 +1,135 @@
+"""Hours of waiting in seconds: an event loop whose clock jumps, and a Checkly that is only arithmetic."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import selectors
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_checkly.api.calls import CHECK_SESSIONS
+from airflow_provider_checkly.api.transport import adrive
+from airflow_provider_checkly.api.waiting import Wait
+from airflow_provider_checkly.api.wire import Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+    from typing import Any
+
+WINDOW: Final = 60.0
+
+
+class _NoFiles(selectors.SelectSelector):
+    """Never waits: the loop's clock is moved instead."""
+
+    loop: VirtualLoop
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        self.loop.now += max(0.0, timeout or 0.0)
+        return []
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop in which sleeping takes no time."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        selector = _NoFiles()
+        selector.loop = self
+        super().__init__(selector)
+
+    def time(self) -> float:
+        """Return the seconds since the loop was made."""
+        return self.now
+
+
+def run(work: Callable[[VirtualLoop], Coroutine[Any, Any, None]]) -> None:
+    """Run a coroutine to its end, on a clock that jumps."""
+    loop = VirtualLoop()
+    try:
+        loop.run_until_complete(work(loop))
+    finally:
+        loop.close()
+
+
+@dataclass
+class Checkly:
+    """Checkly's completion endpoint and its rate limit, over sessions that end at known times.
+
+    :param limit: requests in any 60 seconds; None: unlimited.
+    :param refused: times of 429s; `asked`: times of all requests.
+    """
+
+    loop: VirtualLoop
+    limit: int | None = 600
+    ends: dict[str, float] = field(default_factory=dict)
+    asked: list[float] = field(default_factory=list)
+    refused: list[float] = field(default_factory=list)
+    _counted: deque[float] = field(default_factory=deque)
+
+    async def answer(self, request: Request) -> Response:
+        """Answer one request, holding it as Checkly does."""
+        began = self.loop.now
+        self.asked.append(began)
+        if (wait := self._over_the_limit(began)) is not None:
+            self.refused.append(began)
+            return Response(request, 429, {"retry-after": str(int(wait) + 1)}, b"{}")
+        session_id = request.path.split("/")[3]
+        left = self.ends[session_id] - began
+        await asyncio.sleep(min(max(0.0, left), request.hold))
+        if left > request.hold:
+            return Response(request, 408, {"retry-after": "0"}, b"{}", self.loop.now - began)
+        session = {"checkSessionId": session_id, "checkId": session_id, "status": "PASSED"}
+        return Response(request, 200, {}, json.dumps(session).encode(), self.loop.now - began)
+
+    def _over_the_limit(self, now: float) -> float | None:
+        while self._counted and self._counted[0] <= now - WINDOW:
+            self._counted.popleft()
+        if self.limit and len(self._counted) >= self.limit:
+            return self._counted[0] + WINDOW - now
+        self._counted.append(now)
+        return None
+
+
+@dataclass(frozen=True)
+class Load:
+    """Waits in a steady state: whenever a session was found to have ended, another one starts.
+
+    :param mean: of the exponential durations of sessions, in seconds.
+    :param warm_up: seconds that are not counted.
+    """
+
+    waits: int
+    mean: float = 300.0
+    seconds: float = 3 * 3600.0
+    warm_up: float = 1800.0
+    seed: int = 1
+
+
+async def detect(
+    checkly: Checkly,
+    senders: list[Callable[[Request], Awaitable[Response]]],
+    load: Load,
+) -> list[float]:
+    """Return how late the end of each session was noticed, in seconds."""
+    late: list[float] = []
+    chance = random.Random(load.seed)  # noqa: S311 - a simulation
+
+    async def one_after_the_other(number: int) -> None:
+        sender, count = senders[number % len(senders)], 0
+        await asyncio.sleep(chance.uniform(0, 60))
+        while checkly.loop.now < load.seconds:
+            session_id = f"{number:08x}-0000-4000-8000-{count:012x}"
+            count += 1
+            end = checkly.ends[session_id] = checkly.loop.now + chance.expovariate(1 / load.mean)
+            wait = Wait(CHECK_SESSIONS["v2"], [session_id], end + 10**6, clock=checkly.loop.time)
+            await adrive(wait.plan(), sender)
+            if end > load.warm_up:
+                late.append(checkly.loop.now - end)
+            del checkly.ends[session_id]
+
+    await asyncio.gather(*(one_after_the_other(number) for number in range(load.waits)))
+    return late
