@@ -46,8 +46,9 @@ format: venv ## Rewrite the Python files as ruff formats them
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-demo: venv ## Run the demo against a local emulator of Checkly
-	$(BIN)/python scripts/demo.py
+demo: ## Run the demo against a local emulator of Checkly
+	@(while sleep 1; do ((++n % 4)) || echo "[$$n s] making $(VENV)"; done) & trap "kill $$! 2>/dev/null" EXIT; $(MAKE) --no-print-directory venv
+	@$(BIN)/python scripts/demo.py
 
 examples: venv ## Run every example DAG in Airflow against a local emulator of Checkly
 	$(BIN)/python scripts/examples.py
