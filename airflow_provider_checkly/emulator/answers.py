@@ -22,21 +22,25 @@ NAMES: Final = {408: "Request Time-out"}
 
 
 class Problem(Exception):
-    """An error answer in the making."""
+    """An error answer in the making; `more` are fields that its body has besides the documented ones."""
 
     def __init__(
-        self, status: int, message: str | None = None, headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        message: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        more: Mapping[str, JSON] | None = None,
     ) -> None:
         super().__init__(status, message)
         self.status = status
         self.message = message
         self.headers = dict(headers or {})
+        self.more = dict(more or {})
 
     def response(self) -> web.Response:
         """Build the answer."""
-        return web.json_response(
-            error_body(self.status, self.message), status=self.status, headers=self.headers
-        )
+        body = {**error_body(self.status, self.message), **self.more}
+        return web.json_response(body, status=self.status, headers=self.headers)
 
 
 def error_body(status: int, message: str | None = None) -> dict[str, JSON]:

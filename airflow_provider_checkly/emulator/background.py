@@ -14,8 +14,11 @@ from airflow_provider_checkly.emulator.check_sessions import CheckSessions
 from airflow_provider_checkly.emulator.faults import Fault
 from airflow_provider_checkly.emulator.fleet import DEFAULT_FLEET
 from airflow_provider_checkly.emulator.limits import RateLimit
+from airflow_provider_checkly.emulator.locations import DEFAULT_PRIVATE, Locations
 from airflow_provider_checkly.emulator.model import Model
 from airflow_provider_checkly.emulator.server import BACKLOG, Server
+from airflow_provider_checkly.emulator.test_session_list import TestSessionList
+from airflow_provider_checkly.emulator.test_sessions import TestSessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.emulator.checks import Check
     from airflow_provider_checkly.emulator.faults import FaultFields
     from airflow_provider_checkly.emulator.records import Record
-    from airflow_provider_checkly.emulator.sessions import Session
+    from airflow_provider_checkly.emulator.sessions import Session, TestSession
 
 HOST: Final = "127.0.0.1"
 DEFAULT_KEY: Final = "cu_emulator"
@@ -37,7 +40,7 @@ class Emulator:
 
     `checks` is the fleet (None: the default one), `speed` divides how long checks take, `rate_limit` is in
     requests per 60 s (None: none), `retry_after` is what a 408 says in seconds (None: nothing), `host_port` 0
-    picks a free port.
+    picks a free port, `private_locations` are the slugs where test sessions may run besides public regions.
     """
 
     def __init__(
@@ -50,15 +53,22 @@ class Emulator:
         api_key: str = DEFAULT_KEY,
         account_id: str = DEFAULT_ACCOUNT,
         host_port: int = 0,
+        private_locations: Iterable[str] = (DEFAULT_PRIVATE,),
         log: Callable[[Record], None] | None = None,
     ) -> None:
         self.api_key = api_key
         self.account_id = account_id.lower()
         fleet = DEFAULT_FLEET if checks is None else checks
         self.model = Model(self.account_id, fleet, time.time, speed=speed)
-        sessions = CheckSessions(self.model, retry_after)
+        locations = Locations(private_locations)
         accounts = Accounts(self.account_id, api_key)
-        self._server = Server(accounts, RateLimit(rate_limit, time.time), sessions.routes(), log)
+        routes = [
+            *locations.routes(),
+            *CheckSessions(self.model, retry_after).routes(),
+            *TestSessions(self.model, locations, retry_after).routes(),
+            *TestSessionList(self.model).routes(),
+        ]
+        self._server = Server(accounts, RateLimit(rate_limit, time.time), routes, log)
         self._port = host_port
 
     @property
@@ -79,8 +89,13 @@ class Emulator:
 
     @property
     def sessions(self) -> tuple[Session, ...]:
-        """The sessions started so far, oldest first."""
+        """The check sessions started so far, oldest first."""
         return self.model.sessions
+
+    @property
+    def test_sessions(self) -> tuple[TestSession, ...]:
+        """The test sessions started so far, oldest first."""
+        return self.model.test_sessions
 
     def fail(self, **fault: Unpack[FaultFields]) -> None:
         """Let something go wrong, e.g. `fail(path="trigger", status=503)`; see Fault."""

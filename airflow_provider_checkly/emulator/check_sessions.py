@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import re
-from collections import defaultdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, cast
 
 from aiohttp import web
 
-from airflow_provider_checkly.emulator.answers import Problem, read_json
+from airflow_provider_checkly.emulator.answers import STILL_RUNNING, Problem, read_json
 from airflow_provider_checkly.emulator.checks import JSON, is_uuid
+from airflow_provider_checkly.emulator.results import APP, flags_json, response_time, timestamp
 from airflow_provider_checkly.emulator.targets import parse_target
+from airflow_provider_checkly.emulator.waits import Waits
 
 if TYPE_CHECKING:
     from airflow_provider_checkly.emulator.model import Model
     from airflow_provider_checkly.emulator.sessions import Result, Session
 
-APP: Final = "https://app.checklyhq.com"
 PATH: Final = "/{version:v[12]}/check-sessions"
-# Their response time is that of the run; the other types measure only the operation, a part of it.
-WHOLE_RUN: Final = frozenset({"AGENTIC", "BROWSER", "MULTI_STEP", "PLAYWRIGHT"})
-OPERATION_SHARE: Final = 0.8
 LONGEST_WAIT: Final = 30
 NUMBER: Final = {"v1": re.compile(r"[0-9]+(\.[0-9]+)?"), "v2": re.compile(r"[0-9]+")}
 
@@ -33,8 +28,7 @@ class CheckSessions:
 
     def __init__(self, model: Model, retry_after: int | None) -> None:
         self._model = model
-        self._retry_after = retry_after
-        self._cancelled: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._waits = Waits(retry_after, STILL_RUNNING)
 
     def routes(self) -> list[web.RouteDef]:
         """List the endpoints."""
@@ -62,12 +56,9 @@ class CheckSessions:
     async def await_completion(self, request: web.Request) -> web.Response:
         """Hold the request until the session is final, or as long as the caller allows."""
         wait = max_wait_seconds(request.query.get("maxWaitSeconds", str(LONGEST_WAIT)), _version(request))
-        deadline = asyncio.get_running_loop().time() + wait
-        while self._model.seconds_left(self._session(request)) > 0:
-            hold = deadline - asyncio.get_running_loop().time()
-            if hold <= 0:
-                raise Problem(408, headers=self._try_again())
-            await self._hold(self._session(request), hold)
+        await self._waits.hold(
+            self._session(request).id, wait, lambda: self._model.seconds_left(self._session(request))
+        )
         return self._shown(request, self._session(request))
 
     async def cancel(self, request: web.Request) -> web.Response:
@@ -75,16 +66,8 @@ class CheckSessions:
         sequence_ids = parse_cancel(await read_json(request))
         session = self._session(request)
         self._model.cancel(session, sequence_ids)
-        self._cancelled.pop(session.id, asyncio.Event()).set()
+        self._waits.wake(session.id)
         return web.Response(status=204)
-
-    async def _hold(self, session: Session, seconds: float) -> None:
-        """Sleep until the session is due to end, is cancelled, or the time is up: a single timer."""
-        try:
-            async with asyncio.timeout(min(seconds, self._model.seconds_left(session))):
-                await self._cancelled[session.id].wait()
-        except TimeoutError:
-            pass
 
     def _session(self, request: web.Request) -> Session:
         session_id = request.match_info["checkSessionId"]
@@ -102,9 +85,6 @@ class CheckSessions:
             shown["status"] = "TIMED_OUT"
         results = [result_json(session, result, self._model.account_id) for result in session.results(now)]
         return web.json_response({**shown, "results": results})
-
-    def _try_again(self) -> dict[str, str]:
-        return {} if self._retry_after is None else {"Retry-After": str(self._retry_after)}
 
 
 def _version(request: web.Request) -> str:
@@ -160,12 +140,8 @@ def result_json(session: Session, result: Result, account_id: str) -> dict[str, 
         "name": session.check.name,
         "runLocation": result.location,
         "resultType": result.type,
-        "hasErrors": result.outcome == "timed_out",
-        "hasFailures": result.outcome == "failed",
-        "isDegraded": result.outcome == "degraded",
-        "aborted": result.outcome == "timed_out",
-        "isCancelled": result.outcome == "cancelled",
-        "responseTime": _response_time(session, result),
+        **flags_json(result),
+        "responseTime": response_time(session.check, result),
         "startedAt": timestamp(result.started_at),
         "stoppedAt": timestamp(result.stopped_at),
     }
@@ -173,15 +149,3 @@ def result_json(session: Session, result: Result, account_id: str) -> dict[str, 
 
 def _link(session: Session, account_id: str) -> str:
     return f"{APP}/accounts/{account_id}/checks/{session.check.id}/check-sessions/{session.id}"
-
-
-def _response_time(session: Session, result: Result) -> int | None:
-    if result.outcome == "cancelled":
-        return None
-    share = 1 if session.check.checkType in WHOLE_RUN else OPERATION_SHARE
-    return round((result.stopped_at - result.started_at) * share * 1000)
-
-
-def timestamp(seconds: float) -> str:
-    """Write Unix seconds the way Checkly does: `2025-08-28T18:23:40.262Z`."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -6,12 +6,14 @@ import json
 import threading
 import time
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from aiohttp import web
 
     from airflow_provider_checkly.emulator.checks import JSON
+
+MASK: Final = "***"
 
 
 @dataclass(frozen=True)
@@ -19,9 +21,9 @@ class Record:
     """One request, as it came and how it went.
 
     `query` joins repeated names with commas; `headers` have lower-case names and no value of `authorization`;
-    `body` is JSON, else text, None when empty. `at` is in Unix seconds. `seconds` is how long it was held,
-    None while it still is. `status` is None while it is held, and for ever if the connection ended without an
-    answer.
+    `body` is JSON, else text, None when empty, and has no value of a secret environment variable. `at` is in
+    Unix seconds. `seconds` is how long it was held, None while it still is. `status` is None while it is
+    held, and for ever if the connection ended without an answer.
     """
 
     method: str
@@ -38,16 +40,30 @@ def read_record(request: web.Request, body: bytes) -> Record:
     """Note a request that has just come in."""
     headers = {name.lower(): value for name, value in request.headers.items()}
     if "authorization" in headers:
-        headers["authorization"] = "***"
+        headers["authorization"] = MASK
     query = {name: ",".join(request.query.getall(name)) for name in request.query}
     return Record(request.method, request.path, query, headers, _readable(body), time.time())
 
 
 def _readable(body: bytes) -> JSON:
     try:
-        return json.loads(body) if body else None
+        return _masked(json.loads(body)) if body else None
     except ValueError:
         return body.decode(errors="replace")
+
+
+def _masked(body: JSON) -> JSON:
+    """Hide the values of secret variables: whatever is not plainly said to be no secret is one."""
+    variables = body.get("environmentVariables") if isinstance(body, dict) else None
+    if not isinstance(body, dict) or not isinstance(variables, list):
+        return body
+    shown: list[JSON] = [
+        {**entry, "value": MASK}
+        if isinstance(entry, dict) and entry.get("secret", False) is not False
+        else entry
+        for entry in variables
+    ]
+    return {**body, "environmentVariables": shown}
 
 
 class Records:

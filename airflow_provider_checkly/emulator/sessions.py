@@ -1,4 +1,4 @@
-"""A check session as a function of time: frozen data that says, for any moment, what Checkly would show."""
+"""Sessions as functions of time: frozen data that says, for any moment, what Checkly would show."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from airflow_provider_checkly.emulator.checks import Check, Outcome
+    from airflow_provider_checkly.emulator.orders import Order
 
 
 # In the words of the v2 API; the last five are final.
@@ -24,6 +25,7 @@ SessionStatus: TypeAlias = Literal[
     "TIMED_OUT",
     "CANCELLED",
 ]
+TestStatus: TypeAlias = Literal["RUNNING", "PASSED", "FAILED", "CANCELLED"]
 FINAL: Final[dict[Outcome, SessionStatus]] = {
     "passed": "PASSED",
     "failed": "FAILED",
@@ -35,11 +37,16 @@ FINAL: Final[dict[Outcome, SessionStatus]] = {
 
 @dataclass(frozen=True)
 class Result:
-    """What one try at one location came to; times in Unix seconds."""
+    """What one try at one location came to, or, while PENDING, will come to; times in Unix seconds.
+
+    `number` counts the tries from 1.
+    """
 
     id: str
+    sequence_id: str
+    number: int
     location: str
-    type: Literal["FINAL", "ATTEMPT"]
+    type: Literal["FINAL", "ATTEMPT", "PENDING"]
     outcome: Outcome
     started_at: float
     stopped_at: float
@@ -73,21 +80,31 @@ class Run:
         attempts = [self._attempt(number) for number in range(len(self.tries) - 1)]
         return [result for result in (*attempts, self._final()) if result.stopped_at <= now]
 
+    def progress(self, now: float) -> list[Result]:
+        """List the results that have come in by then, and the final one in any case."""
+        results = self.results(now)
+        return results if self.stopped_at <= now else [*results, replace(self._final(), type="PENDING")]
+
     def _attempt(self, number: int) -> Result:
         started_at = self.started_at + number * self.try_seconds
-        stopped_at = started_at + self.try_seconds
-        return Result(self.tries[number], self.location, "ATTEMPT", "failed", started_at, stopped_at)
+        return self._result(number, "ATTEMPT", "failed", started_at + self.try_seconds)
 
     def _final(self) -> Result:
-        started_at = self.started_at + (len(self.tries) - 1) * self.try_seconds
-        return Result(self.tries[-1], self.location, "FINAL", self.outcome, started_at, self.stopped_at)
+        return self._result(len(self.tries) - 1, "FINAL", self.outcome, self.stopped_at)
+
+    def _result(
+        self, number: int, kind: Literal["FINAL", "ATTEMPT"], outcome: Outcome, stopped_at: float
+    ) -> Result:
+        started_at = self.started_at + number * self.try_seconds
+        ids = self.tries[number], self.sequence_id
+        return Result(*ids, number + 1, self.location, kind, outcome, started_at, stopped_at)
 
     def cancelled(self, now: float) -> Run:
         """Give the run as it is when it is stopped then: unchanged if it has ended already."""
         if self.stopped_at <= now:
             return self
         done = [result.id for result in self.results(now)]
-        tries = (*done, self.tries[len(done)])
+        tries = (*done, self.tries[-1])
         return replace(self, tries=tries, outcome="cancelled", cancelled_at=now)
 
 
@@ -144,3 +161,49 @@ def _final_status(outcomes: Collection[Outcome]) -> SessionStatus:
         return "CANCELLED"
     (outcome,) = outcomes
     return FINAL[outcome]
+
+
+@dataclass(frozen=True)
+class TestSession:
+    """Checks that were triggered together: one part each, all at one location. Times in Unix seconds."""
+
+    __test__ = False  # the name is Checkly's: pytest finds no test in here
+
+    id: str
+    order: Order
+    started_at: float
+    parts: tuple[Session, ...]
+
+    @property
+    def stopped_at(self) -> float:
+        """When its last part ends; infinite for a session that never does."""
+        return max(part.stopped_at for part in self.parts)
+
+    def is_final(self, now: float) -> bool:
+        """Tell whether it has ended by then."""
+        return self.stopped_at <= now
+
+    def progress(self, now: float) -> list[tuple[Session, Result]]:
+        """List each result that has come in or is still to come, with the part it belongs to."""
+        runs = [(part, run) for part in self.parts for run in part.runs]
+        return [(part, result) for part, run in runs for result in run.progress(now)]
+
+    def status(self, now: float) -> TestStatus:
+        """Say what state it is in by then: no final word before the last part has ended."""
+        if not self.is_final(now):
+            return "RUNNING"
+        statuses = {in_test_words(result) for _, result in self.progress(now) if result.type == "FINAL"}
+        return next(one for one in ("CANCELLED", "FAILED", "PASSED") if one in statuses)
+
+    def cancelled(self, now: float, sequence_ids: Collection[str] | None = None) -> TestSession:
+        """Give the session as a cancel then leaves it, whole or those runs; only suites can be stopped."""
+        return replace(self, parts=tuple(part.cancelled(now, sequence_ids) for part in self.parts))
+
+
+def in_test_words(result: Result) -> TestStatus:
+    """Judge a result in the words of test sessions, where degraded is passed and timed out is failed."""
+    if result.type == "PENDING":
+        return "RUNNING"
+    if result.outcome == "cancelled":
+        return "CANCELLED"
+    return "PASSED" if result.outcome in ("passed", "degraded") else "FAILED"

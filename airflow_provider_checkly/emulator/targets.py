@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from airflow_provider_checkly.emulator.answers import Problem
@@ -14,14 +14,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Target:
-    """The filters of a trigger; None means that this filter was not given."""
+    """The filters of a trigger; None means that this filter was not given.
+
+    `deactivated` lets such checks in.
+    """
 
     tags: tuple[tuple[str, ...], ...] | None = None
     ids: frozenset[str] | None = None
+    deactivated: bool = False
 
     def pick(self, checks: Iterable[Check]) -> list[Check]:
         """List the eligible checks that match; ids that no eligible check has are passed over in silence."""
-        return [check for check in checks if check.eligible and self._matches(check)]
+        return [check for check in checks if self._admits(check) and self._matches(check)]
+
+    def _admits(self, check: Check) -> bool:
+        return check.eligible or (self.deactivated and replace(check, activated=True).eligible)
 
     def _matches(self, check: Check) -> bool:
         tagged = self.tags is None or any(_has_all(check, group) for group in self.tags)

@@ -20,6 +20,11 @@ PATHS = [
     ("GET", STUCK, {401, 403, 404, 429}),
     ("GET", f"{STUCK}/completion", {401, 403, 404, 408, 429}),
     ("POST", "/v1/check-sessions/{stuck}/cancel", {400, 401, 403, 404, 429}),
+    ("POST", "/v1/test-sessions/trigger", {400, 401, 402, 403, 404, 429}),
+    ("GET", "/v1/test-sessions", {400, 401, 402, 403, 429}),
+    ("GET", "/v1/test-sessions/{test}", {400, 401, 403, 404, 429}),
+    ("GET", "/v1/test-sessions/{test}/completion", {400, 401, 403, 404, 408, 429}),
+    ("POST", "/v1/test-sessions/{test}/cancel", {400, 401, 403, 404, 429}),
     ("GET", "/v1/accounts", {401, 403, 429}),
     ("GET", "/v1/accounts/me", {401, 403, 404, 429}),
     ("GET", "/v1/accounts/{account}", {401, 403, 404, 429}),
@@ -27,24 +32,31 @@ PATHS = [
 
 
 def test_the_document_covers_every_path(document: dict[str, Any]) -> None:
-    paths = {
-        path.format(version="v1", stuck="{checkSessionId}", account="{accountId}") for _, path, _ in PATHS
-    }
+    names = {"stuck": "{checkSessionId}", "test": "{testSessionId}", "account": "{accountId}"}
+    paths = {path.format(version="v1", **names) for _, path, _ in PATHS}
     assert paths <= set(document["paths"])
 
 
-@pytest.mark.parametrize("version", ["v1", "v2"])
-@pytest.mark.parametrize(("method", "path", "statuses"), PATHS)
+BODIES = {"/v1/test-sessions/trigger": {"name": "x", "runLocation": "eu-west-1"}}
+BOTH = [
+    (version, *one) for one in PATHS for version in ("v1", "v2") if version == "v1" or "{version}" in one[1]
+]
+
+
+@pytest.mark.parametrize(("version", "method", "path", "statuses"), BOTH)
 def test_answers_are_documented(
     client: Any, version: str, method: str, path: str, statuses: set[int]
 ) -> None:
+    stuck = {"name": "x", "runLocation": "eu-west-1", "target": {"checkId": client.fleet(7)}}
     names = {
         "version": version,
         "stuck": client.start(client.fleet(7)[0]),
+        "test": client.post("/v1/test-sessions/trigger", stuck).json()["testSessionId"],
         "account": client.emulator.account_id,
     }
     asked = path.format(**names)
-    assert client.ask(method, asked, params={"maxWaitSeconds": 1}).status_code in (200, 201, 204, 408)
+    answer = client.ask(method, asked, params={"maxWaitSeconds": 1}, json=BODIES.get(path))
+    assert answer.status_code in (200, 201, 204, 408)
     for status in statuses:
         client.emulator.fail(path=asked, status=status)
         answer = client.ask(method, asked)
