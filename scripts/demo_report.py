@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from deployment_clients import FIRED
@@ -13,8 +14,6 @@ from airflow_provider_checkly.api import model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from deployment_clients import Task
 
     from airflow_provider_checkly.api.wire import JsonObject
 
@@ -49,18 +48,31 @@ EXPECTED: Final = {
 class Run:
     """One run of the gate DAG that has ended.
 
-    :param deferred: seconds for which its gate was seen deferred; 0 where it never was.
+    :param looks: the states of its tasks, looked at again and again, each time with a moment in seconds.
     :param log: the log of its gate.
     """
 
     tag: str
     state: str
-    seconds: float
-    tasks: Sequence[Task]
-    deferred: float
+    looks: Sequence[tuple[float, dict[str, str]]]
     log: str
     xcom: dict[str, dict[str, Any]]
     sessions: Sequence[JsonObject]
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.looks[-1][0] - self.looks[0][0]
+
+    @property
+    def tasks(self) -> dict[str, str]:
+        """The states of its tasks at the end."""
+        return self.looks[-1][1]
+
+    def spent(self, task: str, state: str) -> float:
+        """Return for how many seconds a task was seen in a state, since Airflow 3.0 and 3.1 count wrongly."""
+        pairs = pairwise(self.looks)
+        return sum(after - moment for (moment, tasks), (after, _) in pairs if tasks.get(task) == state)
 
     @property
     def fired(self) -> bool:
@@ -80,9 +92,9 @@ def faults(run: Run) -> list[str]:
     published = run.xcom.get("publish", {}).get("return_value") == "published"
     right = {
         f"its state is {run.state}": run.state == wanted.state,
-        f"its tasks are not {wanted.tasks}": {task.task_id: task.state for task in run.tasks} == wanted.tasks,
+        f"its tasks are not {wanted.tasks}": run.tasks == wanted.tasks,
         f"it has {'' if published else 'not '}published": published == (wanted.state == "success"),
-        "its gate was never deferred": run.deferred > 0,
+        "its gate was never deferred": run.spent("gate", "deferred") > 0,
         "its gate's log shows no event of a trigger": run.fired,
         f"its gate's error is {run.error!r}": run.error == wanted.error,
         "it left no check sessions": bool(run.sessions),
@@ -99,7 +111,9 @@ def page(run: Run) -> list[str]:
     return [
         title,
         "=" * WIDTH,
-        *table(("TASK", "STATE", "SECONDS", ""), [_task(task, run) for task in run.tasks]),
+        *table(
+            ("TASK", "STATE", "ON A WORKER", "DEFERRED"), [_task(task, run) for task in sorted(run.tasks)]
+        ),
         *([cut(run.error)] if run.error else []),
         "",
         *_sessions(run.sessions),
@@ -121,16 +135,13 @@ def cut(text: str) -> str:
     return text if len(text) <= WIDTH else f"{text[: WIDTH - 3]}..."
 
 
-def _task(task: Task, run: Run) -> tuple[str, ...]:
-    took = f"{task.seconds:.1f}" if task.seconds else "-"
-    return task.task_id, task.state, took.rjust(7), _deferral(run) if task.task_id == "gate" else ""
+def _task(task: str, run: Run) -> tuple[str, ...]:
+    worker, deferred = (run.spent(task, state) for state in ("running", "deferred"))
+    return task, run.tasks[task], _seconds(worker).rjust(11), _seconds(deferred).rjust(8)
 
 
-def _deferral(run: Run) -> str:
-    if not run.deferred:
-        return "was never deferred"
-    end = "" if run.fired else ", but no trigger fired"
-    return f"of which deferred: {run.deferred:.0f} (the triggerer waited, no worker did){end}"
+def _seconds(spent: float) -> str:
+    return f"{spent:.1f} s" if spent else "-"
 
 
 def _sessions(sessions: Sequence[JsonObject]) -> list[str]:

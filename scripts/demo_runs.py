@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from demo_progress import Progress
-    from deployment_clients import Task
 
     from airflow_provider_checkly.api.wire import JsonObject
 
@@ -66,46 +65,37 @@ def demo(progress: Progress, root: Path, scratch: Path) -> None:
 def run(airflow: Deployment, checkly: Emulator, progress: Progress, tag: str) -> Run:
     """Run the DAG once, with the checks that carry a tag."""
     progress(f"Running the DAG {DAG_ID} with the checks tagged {tag}: {EXPECTED[tag].meaning}")
-    start = time.monotonic()
     airflow.client.trigger(DAG_ID, tag, {"tag": tag})
-    deferred = watch(airflow, tag)
-    seconds = time.monotonic() - start
-    tasks = airflow.client.tasks(DAG_ID, tag)
-    xcom = {task.task_id: airflow.client.xcom(DAG_ID, tag, task.task_id) for task in tasks}
+    looks = watch(airflow, tag)
+    xcom = {task: airflow.client.xcom(DAG_ID, tag, task) for task in looks[-1][1]}
     return Run(
         tag=tag,
         state=airflow.client.state(DAG_ID, tag),
-        seconds=seconds,
-        tasks=tasks,
-        deferred=deferred,
+        looks=looks,
         log=airflow.client.log(DAG_ID, tag, GATE),
         xcom=xcom,
         sessions=sessions(checkly, xcom.get(GATE, {}).get("check_session_ids", [])),
     )
 
 
-def watch(airflow: Deployment, run_id: str) -> float:
-    """Wait for the end of a run, and return for how many seconds its gate was seen deferred."""
-    seen: list[float] = []
+def watch(airflow: Deployment, run_id: str) -> list[tuple[float, dict[str, str]]]:
+    """Look at the tasks of a run until it ends."""
+    looks = []
 
     def pending() -> str:
-        if airflow.client.state(DAG_ID, run_id) in {"success", "failed"}:
-            return ""
+        state = airflow.client.state(DAG_ID, run_id)
         tasks = airflow.client.tasks(DAG_ID, run_id)
-        if any(task.state == "deferred" for task in tasks):
-            seen.append(time.monotonic())
-        return doing(tasks)
+        looks.append((time.monotonic(), tasks))
+        return "" if state in {"success", "failed"} else doing(tasks)
 
     airflow.wait(pending, RUN_LIMIT)
-    return seen[-1] - seen[0] if seen else 0
+    return looks
 
 
-def doing(tasks: Sequence[Task]) -> str:
-    """Say what the tasks of a run do."""
-    begun = [task for task in tasks if task.state != "none"]
-    return "  " + "; ".join(
-        f"{task.task_id} {MEANING.get(task.state, task.state)}" for task in begun or tasks[:1]
-    )
+def doing(tasks: dict[str, str]) -> str:
+    """Say what the tasks of a run do; those that wait for others are left out."""
+    begun = {task: state for task, state in tasks.items() if state != "none"} or {GATE: "none"}
+    return "  " + "; ".join(f"{task} {MEANING.get(state, state)}" for task, state in begun.items())
 
 
 def sessions(checkly: Emulator, ids: Sequence[str]) -> list[JsonObject]:

@@ -7,7 +7,6 @@ import re
 import sqlite3
 import time
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote
@@ -32,15 +31,6 @@ class DeploymentError(Exception):
     """Airflow does not work; the text says which part, and where its log is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One task instance, as it is now or was at its end."""
-
-    task_id: str
-    state: str
-    seconds: float | None = None
-
-
 class Client(Protocol):
     """What can be asked of a running Airflow."""
 
@@ -56,8 +46,8 @@ class Client(Protocol):
     def state(self, dag_id: str, run_id: str) -> str:
         """Return the state of a run."""
 
-    def tasks(self, dag_id: str, run_id: str) -> list[Task]:
-        """Return the task instances of a run."""
+    def tasks(self, dag_id: str, run_id: str) -> dict[str, str]:
+        """Return the states of a run's tasks, "none" where there is none yet."""
 
     def xcom(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
         """Return what a task left in XCom."""
@@ -101,10 +91,10 @@ class Rest:
         """Return the state of a run."""
         return str(self._ask("GET", _run(dag_id, run_id))["state"])
 
-    def tasks(self, dag_id: str, run_id: str) -> list[Task]:
-        """Return the task instances of a run."""
+    def tasks(self, dag_id: str, run_id: str) -> dict[str, str]:
+        """Return the states of a run's tasks, "none" where there is none yet."""
         found = self._ask("GET", f"{_run(dag_id, run_id)}/taskInstances")["task_instances"]
-        return [Task(each["task_id"], each["state"] or "none", each["duration"]) for each in found]
+        return {each["task_id"]: each["state"] or "none" for each in found}
 
     def xcom(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
         """Return what a task left in XCom."""
@@ -174,10 +164,10 @@ class Database:
         query = "SELECT state FROM dag_run WHERE dag_id = ? AND run_id = ?"
         return str(self._rows(query, dag_id, run_id)[0][0])
 
-    def tasks(self, dag_id: str, run_id: str) -> list[Task]:
-        """Return the task instances of a run."""
-        query = "SELECT task_id, state, duration FROM task_instance WHERE dag_id = ? AND run_id = ?"
-        return [Task(task, state or "none", took) for task, state, took in self._rows(query, dag_id, run_id)]
+    def tasks(self, dag_id: str, run_id: str) -> dict[str, str]:
+        """Return the states of a run's tasks, "none" where there is none yet."""
+        query = "SELECT task_id, state FROM task_instance WHERE dag_id = ? AND run_id = ?"
+        return {task: state or "none" for task, state in self._rows(query, dag_id, run_id)}
 
     def xcom(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
         """Return what a task left in XCom."""
