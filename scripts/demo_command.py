@@ -25,11 +25,11 @@ def main() -> int:
     keep = options().keep
     with Progress(LIMIT_SECONDS) as progress:
         scratch = folder()
-        code = outcome(progress, scratch)
-        if code == 1 or keep:
-            print(f"What Airflow wrote is in {scratch}")
-        else:
-            shutil.rmtree(scratch, ignore_errors=True)
+        code = 1
+        try:
+            code = outcome(progress, scratch)
+        finally:
+            tidy(scratch, keep=keep or code == 1)
         return code
 
 
@@ -51,6 +51,14 @@ def folder() -> Path:
     """Make the folder that takes everything Airflow writes."""
     (ROOT / ".work").mkdir(exist_ok=True)
     return Path(tempfile.mkdtemp(prefix="demo-", dir=ROOT / ".work"))
+
+
+def tidy(scratch: Path, *, keep: bool) -> None:
+    """Remove what Airflow wrote, or say where it is."""
+    if keep:
+        print(f"What Airflow wrote is in {scratch}")
+    else:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def outcome(progress: Progress, scratch: Path) -> int:

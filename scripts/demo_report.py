@@ -136,12 +136,13 @@ def cut(text: str) -> str:
 
 
 def _task(task: str, run: Run) -> tuple[str, ...]:
-    worker, deferred = (run.spent(task, state) for state in ("running", "deferred"))
-    return task, run.tasks[task], _seconds(worker).rjust(11), _seconds(deferred).rjust(8)
+    state, worker, deferred = run.tasks[task], run.spent(task, "running"), run.spent(task, "deferred")
+    unseen = "under 1 s" if state in {"success", "failed"} else "-"  # it ran between two looks
+    return task, state, _seconds(worker, unseen).rjust(11), _seconds(deferred, "-").rjust(8)
 
 
-def _seconds(spent: float) -> str:
-    return f"{spent:.1f} s" if spent else "-"
+def _seconds(spent: float, unseen: str) -> str:
+    return f"{spent:.1f} s" if spent else unseen
 
 
 def _sessions(sessions: Sequence[JsonObject]) -> list[str]:

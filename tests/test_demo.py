@@ -60,7 +60,7 @@ def test_page_tells_all_and_fits() -> None:
     text = "\n".join(lines)
     assert lines[0] == "Run with the checks tagged deploy-gate: success after 11 s"
     assert "gate     success        2.6 s     8.4 s" in text
-    assert "publish  success            -         -" in text
+    assert "publish  success    under 1 s         -" in text
     assert "Homepage answers  PASSED      6.0  eu-central-1 345 ms" in text
     assert f"  {SESSION['checkSessionLink']}" in lines
     assert 'gate     return_value  3 x [{"checkSessionId"' in text
