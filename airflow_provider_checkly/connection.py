@@ -7,19 +7,25 @@ import logging
 import re
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from airflow_provider_checkly.api.calls import CHECK_SESSIONS, ApiVersion, SessionEndpoints
+from airflow_provider_checkly.api import calls
 from airflow_provider_checkly.api.errors import InvalidInput
 from airflow_provider_checkly.api.wire import Account, JsonObject
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
+    from airflow_provider_checkly.api.calls import ApiVersion, SessionEndpoints
+
 log = logging.getLogger(__name__)
 
 TYPE: Final = "checkly"
+
+Resource = Literal["check-sessions", "test-sessions"]
+CHECK_SESSIONS: Final[Resource] = "check-sessions"
+TEST_SESSIONS: Final[Resource] = "test-sessions"
 DEFAULT_HOST: Final = "https://api.checklyhq.com"
 HIGHEST_PORT: Final = 65_535
 CHECKLY_LIMIT: Final = 600
@@ -81,10 +87,9 @@ class Settings:
     requests_per_minute: int = 570
     max_connections: int = 300
 
-    @property
-    def check_sessions(self) -> SessionEndpoints:
-        """The endpoints of check sessions."""
-        return CHECK_SESSIONS[self.api_version]
+    def sessions(self, resource: Resource) -> SessionEndpoints:
+        """Return the endpoints of one kind of session."""
+        return calls.TEST_SESSIONS if resource == TEST_SESSIONS else calls.CHECK_SESSIONS[self.api_version]
 
 
 def _refuse(connection: Connection, field: str, fault: str, remedy: str) -> InvalidInput:
@@ -173,7 +178,7 @@ def settings(connection: Connection) -> Settings:
     """
     extras = _extras(connection)
     version = extras.get("api_version", "v2")
-    if not isinstance(version, str) or version not in CHECK_SESSIONS:
+    if not isinstance(version, str) or version not in calls.CHECK_SESSIONS:
         raise _refuse(connection, "extra api_version", f"is {version!r}", "Set v2 or v1, or leave it out.")
     account = Account(
         base_url(connection),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from airflow_provider_checkly import arguments
 from airflow_provider_checkly.api import calls, model
 from airflow_provider_checkly.api.calls import Call, StillRunning
-from airflow_provider_checkly.connection import Settings
+from airflow_provider_checkly.connection import CHECK_SESSIONS, TEST_SESSIONS, Resource, Settings
 
 if TYPE_CHECKING:
     from airflow_provider_checkly.api.wire import JsonObject
@@ -26,17 +26,23 @@ def trigger(target: Target, *, refresh_cache: bool) -> Endpoint[list[JsonObject]
     )
 
 
-def get(check_session_id: str) -> Endpoint[JsonObject]:
-    """Read a check session."""
-    checked = model.uuid(check_session_id, "check_session_id")
-    return lambda settings: settings.check_sessions.get(checked)
+def _id(session_id: str, resource: Resource) -> str:
+    return model.uuid(session_id, resource.replace("-", "_").removesuffix("s") + "_id")
 
 
-def completion(check_session_id: str, max_wait_seconds: int) -> Endpoint[JsonObject | StillRunning]:
-    """Wait once for the end of a check session."""
-    checked = model.uuid(check_session_id, "check_session_id")
+def get(session_id: str, resource: Resource = CHECK_SESSIONS) -> Endpoint[JsonObject]:
+    """Read a session."""
+    checked = _id(session_id, resource)
+    return lambda settings: settings.sessions(resource).get(checked)
+
+
+def completion(
+    session_id: str, max_wait_seconds: int, resource: Resource = CHECK_SESSIONS
+) -> Endpoint[JsonObject | StillRunning]:
+    """Wait once for the end of a session."""
+    checked = _id(session_id, resource)
     seconds = arguments.max_wait_seconds(max_wait_seconds)
-    return lambda settings: settings.check_sessions.completion(checked, seconds)
+    return lambda settings: settings.sessions(resource).completion(checked, seconds)
 
 
 def ended(answer: JsonObject | StillRunning) -> JsonObject | None:
@@ -44,12 +50,26 @@ def ended(answer: JsonObject | StillRunning) -> JsonObject | None:
     return None if isinstance(answer, StillRunning) else answer
 
 
-def cancel(check_session_id: str) -> Endpoint[None]:
-    """Cancel a check session."""
-    checked = model.uuid(check_session_id, "check_session_id")
-    return lambda settings: settings.check_sessions.cancel(checked)
+def cancel(session_id: str, resource: Resource = CHECK_SESSIONS) -> Endpoint[None]:
+    """Cancel a session."""
+    checked = _id(session_id, resource)
+    return lambda settings: settings.sessions(resource).cancel(checked)
 
 
 def account(_: Settings) -> Call[JsonObject]:
     """Read the account."""
     return calls.get_account()
+
+
+__all__ = [
+    "CHECK_SESSIONS",
+    "TEST_SESSIONS",
+    "Endpoint",
+    "Resource",
+    "account",
+    "cancel",
+    "completion",
+    "ended",
+    "get",
+    "trigger",
+]

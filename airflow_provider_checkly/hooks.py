@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
-from airflow.providers.common.compat.connection import get_async_connection
-from airflow.providers.common.compat.sdk import BaseHook
-
-from airflow_provider_checkly import arguments, connection, endpoints
+from airflow_provider_checkly import arguments, endpoints
 from airflow_provider_checkly.api.calls import MAX_WAIT_SECONDS
 from airflow_provider_checkly.api.errors import (
     ChecklyAuthError,
@@ -22,34 +15,22 @@ from airflow_provider_checkly.api.errors import (
     ChecklyUnreachable,
     ChecksNotRun,
 )
-from airflow_provider_checkly.api.waiting import Wait, Waited
+from airflow_provider_checkly.base_hook import PATIENCE, ChecklyBaseHook
 from airflow_provider_checkly.exceptions import ChecksTimedOut
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from airflow_provider_checkly.api.waiting import Waited
     from airflow_provider_checkly.api.wire import JsonObject
     from airflow_provider_checkly.arguments import Tags, Target
-    from airflow_provider_checkly.connection import Settings
-    from airflow_provider_checkly.endpoints import Endpoint
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
-AT_ONCE: Final = 10
-"""Requests that run side by side where many sessions are read again."""
-MARGIN: Final = 20.0
-"""Seconds that an answer may take beyond the time Checkly may hold it."""
-PATIENCE: Final = 120.0
-"""Seconds for which a request outside a wait is repeated: two of Checkly's rate windows."""
 TEST_PATIENCE: Final = 5.0
-CANCEL_SECONDS: Final = 4.0
-"""How long cancelling may take in all: an executor kills a task soon after it was told to end."""
-TRANSPORT: Final = "airflow_provider_checkly.api.transport"
 
 
-class ChecklyHook(BaseHook):
+class ChecklyHook(ChecklyBaseHook):
     """Talk to Checkly with the credentials of an Airflow connection of type `checkly`.
 
     Methods return Checkly's JSON as dicts and raise a `ChecklyError`
@@ -57,25 +38,6 @@ class ChecklyHook(BaseHook):
 
     :param checkly_conn_id: connection with the account ID as login and the API key as password.
     """
-
-    conn_name_attr = "checkly_conn_id"
-    default_conn_name = "checkly_default"
-    conn_type = connection.TYPE
-    hook_name = "Checkly"
-
-    def __init__(self, checkly_conn_id: str = default_conn_name) -> None:
-        super().__init__()
-        self.checkly_conn_id = checkly_conn_id
-
-    @classmethod
-    def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Return the connection form's labels, for Airflow 2.11 to 3.1."""
-        return {name.replace("-", "_"): value for name, value in connection.FORM_BEHAVIOUR.items()}
-
-    @classmethod
-    def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Return the connection form's extra fields, for Airflow 2.11 to 3.1."""
-        return connection.form_widgets()
 
     def trigger_check_sessions(
         self,
@@ -124,12 +86,6 @@ class ChecklyHook(BaseHook):
     async def aget_check_session(self, check_session_id: str) -> JsonObject:
         """Do what `get_check_session` does."""
         return await self._aask(endpoints.get(check_session_id))
-
-    def get_check_sessions(self, check_session_ids: Iterable[str]) -> list[JsonObject]:
-        """Read check sessions, ten at a time, in the order of their ids."""
-        asks = [endpoints.get(each) for each in check_session_ids]
-        with ThreadPoolExecutor(AT_ONCE) as threads:
-            return list(threads.map(self._ask, asks))
 
     def await_check_session(
         self, check_session_id: str, max_wait_seconds: int = MAX_WAIT_SECONDS
@@ -187,43 +143,6 @@ class ChecklyHook(BaseHook):
         """Do what `cancel_check_session` does."""
         await self._aask(endpoints.cancel(check_session_id), timeout)
 
-    def cancel_check_sessions(
-        self, check_session_ids: Iterable[str], seconds: float = CANCEL_SECONDS
-    ) -> None:
-        """Cancel check sessions as far as possible: ten at a time, in so many seconds, raising nothing."""
-        end = time.monotonic() + seconds
-        with ThreadPoolExecutor(AT_ONCE) as threads:
-            left = partial(self._cancel_until, end)
-            _report_cancelled(list(threads.map(left, check_session_ids)))
-
-    def _cancel_until(self, end: float, check_session_id: str) -> bool:
-        seconds = end - time.monotonic()
-        try:
-            self._ask(endpoints.cancel(check_session_id), seconds, margin=max(seconds, 0.1))
-        except ChecklyError as error:
-            log.warning("Check session %s was not cancelled. %s", check_session_id, error)
-            return False
-        return True
-
-    async def acancel_check_sessions(
-        self, check_session_ids: Iterable[str], seconds: float = CANCEL_SECONDS
-    ) -> None:
-        """Do what `cancel_check_sessions` does."""
-        end = time.monotonic() + seconds
-        at_once = asyncio.Semaphore(AT_ONCE)
-        cancels = [self._acancel_until(end, each, at_once) for each in check_session_ids]
-        _report_cancelled(await asyncio.gather(*cancels))
-
-    async def _acancel_until(self, end: float, check_session_id: str, at_once: asyncio.Semaphore) -> bool:
-        async with at_once:
-            seconds = end - time.monotonic()
-            try:
-                await self._aask(endpoints.cancel(check_session_id), seconds, margin=max(seconds, 0.1))
-            except ChecklyError as error:
-                log.warning("Check session %s was not cancelled. %s", check_session_id, error)
-                return False
-        return True
-
     def get_account(self) -> JsonObject:
         """Read the account of the connection (`GET /v1/accounts/me`)."""
         return self._ask(endpoints.account)
@@ -245,80 +164,6 @@ class ChecklyHook(BaseHook):
             True,
             f"Connected to Checkly account {account.get('name') or account.get('id')!r} (plan {plan}).",
         )
-
-    def drive(
-        self,
-        ids: Sequence[str],
-        deadline: float,
-        *,
-        stop_on: frozenset[str] = frozenset(),
-        last_look: bool = True,
-        known: dict[str, JsonObject | None] | None = None,
-    ) -> Waited:
-        """Wait for sessions and say what was found, also when the deadline came first.
-
-        :param ids: UUIDs in lower case, each once.
-        :param deadline: absolute wall-clock time in seconds.
-        :param stop_on: statuses that end the wait for all.
-        :param last_look: whether unfinished sessions are read once more at the deadline.
-        :param known: the state of sessions that were seen; kept up to date.
-        """
-        from airflow_provider_checkly.api import transport
-
-        settings = self._settings()
-        wait = Wait(
-            settings.check_sessions,
-            ids,
-            deadline,
-            stop_on,
-            last_look=last_look,
-            known={} if known is None else known,
-        )
-        with transport.requests_sender(settings.account, MARGIN) as sender:
-            return transport.drive(wait.plan(), sender)
-
-    async def adrive(
-        self,
-        ids: Sequence[str],
-        deadline: float,
-        *,
-        stop_on: frozenset[str] = frozenset(),
-        known: dict[str, JsonObject | None] | None = None,
-    ) -> Waited:
-        """Do what `drive` does."""
-        await asyncio.to_thread(import_module, TRANSPORT)  # would stall the event loop
-        from airflow_provider_checkly.api import clients, transport
-
-        settings = await self._asettings()
-        wait = Wait(settings.check_sessions, ids, deadline, stop_on, known={} if known is None else known)
-        async with clients.shared_sender(
-            settings.account,
-            MARGIN,
-            per_minute=settings.requests_per_minute,
-            max_connections=settings.max_connections,
-        ) as sender:
-            return await transport.adrive(wait.plan(), sender)
-
-    def _settings(self) -> Settings:
-        return connection.settings(self.get_connection(self.checkly_conn_id))
-
-    async def _asettings(self) -> Settings:
-        return connection.settings(await get_async_connection(self.checkly_conn_id, hook=self))
-
-    def _ask(self, call: Endpoint[T], patience: float = PATIENCE, margin: float = MARGIN) -> T:
-        from airflow_provider_checkly.api import transport
-
-        settings = self._settings()
-        with transport.requests_sender(settings.account, margin) as sender:
-            return transport.send(sender, call(settings), patience)
-
-    async def _aask(self, call: Endpoint[T], patience: float = PATIENCE, margin: float = MARGIN) -> T:
-        await asyncio.to_thread(import_module, TRANSPORT)  # would stall the event loop
-        from airflow_provider_checkly.api import transport
-
-        settings = await self._asettings()
-        async with transport.aiohttp_sender(settings.account, margin) as sender:
-            return await transport.asend(sender, call(settings), patience)
 
     def _require_all(self, target: Target, started: Sequence[JsonObject]) -> None:
         """See to it that each check that was asked for has a session."""
@@ -342,15 +187,6 @@ def _all_ended(waited: Waited, timeout: float) -> list[JsonObject]:
             waited.unfinished,
         )
     return list(waited.sessions.values())
-
-
-def _report_cancelled(done: Sequence[bool]) -> None:
-    log.info(
-        "Asked Checkly to cancel %d of %d check session(s). It stops Playwright Check Suites only; "
-        "other checks go on and finish.",
-        sum(done),
-        len(done),
-    )
 
 
 def _diagnosis(error: ChecklyError) -> str:

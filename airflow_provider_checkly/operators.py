@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import logging
-import sys
-import threading
 import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import (
-    AirflowException,
     AirflowSkipException,
     conf,
 )
@@ -24,13 +21,10 @@ from airflow_provider_checkly.api.errors import (
 )
 from airflow_provider_checkly.checkpoint import Checkpoint
 from airflow_provider_checkly.hooks import ChecklyHook
-from airflow_provider_checkly.triggers import IDS_KEY, deadline
-from airflow_provider_checkly.verdict import Outcome, airflow_errors, for_xcom
-from airflow_provider_checkly.waiter import SessionWaiter
+from airflow_provider_checkly.runner import SessionRunner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from contextlib import AbstractContextManager
     from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context
@@ -42,7 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class ChecklyRunChecksOperator(SessionWaiter):
+class ChecklyRunChecksOperator(SessionRunner):
     """Trigger Checkly checks, wait for the end of their check sessions, and fail if one did not pass.
 
     It does what `checkly checks run` does. Check sessions alert as scheduled runs do. It returns the list of
@@ -111,36 +105,10 @@ class ChecklyRunChecksOperator(SessionWaiter):
         self._known: dict[str, JsonObject | None] = {}
         self._stop_on = self.fail_on if fail_fast else frozenset()
 
-    def execute(self, context: Context) -> list[JsonObject]:
-        """Trigger the checks and, unless told otherwise, wait for them."""
-        with self._errors():
-            until = deadline(self.timeout, context["ti"].start_date, self.execution_timeout)
-            sessions = self._sessions(context, until)
-            self._announce(context, sessions)
-            if not self.wait_for_completion:
-                return for_xcom(sessions)
-            return self._finish(context, self._look(until) if self.deferrable else self._stay(until))
-
-    def execute_complete(self, context: Context, event: object) -> list[JsonObject]:
-        """Judge what the trigger reports."""
-        with self._errors():
-            outcome = Outcome.from_event(event)
-            self._known = dict.fromkeys(outcome.unfinished)
-            return self._finish(context, outcome)
-
-    def on_kill(self) -> None:
-        """Cancel the unfinished sessions of this try, and end a wait on this worker."""
-        self._cancel([i for i, seen in self._known.items() if seen is None or not model.is_final(seen)])
-        if self._waiting_in == threading.get_ident() and sys.exception() is None:
-            raise AirflowException("The task was killed while it waited for Checkly.")
-
-    def _errors(self) -> AbstractContextManager[None]:
-        return airflow_errors(soft_fail=self.soft_fail, retry_failed=self.retry_failed)
-
     def _sessions(self, context: Context, until: float) -> list[JsonObject]:
         """Return the sessions to wait for: those of an earlier try that was cut off, else new ones."""
         checkpoint = Checkpoint(context)
-        earlier = self._read(checkpoint.earlier())
+        earlier = self._earlier(checkpoint.earlier())
         failed = [session for session in earlier if model.is_final(session) and not self._passed(session)]
         if earlier and not failed and self.reattach:
             log.info("Going on with the %d check session(s) of an earlier try.", len(earlier))
@@ -154,9 +122,9 @@ class ChecklyRunChecksOperator(SessionWaiter):
         checkpoint.started([model.session_id(session) for session in sessions])
         return sessions
 
-    def _read(self, ids: Sequence[str]) -> list[JsonObject]:
+    def _earlier(self, ids: Sequence[str]) -> list[JsonObject]:
         try:
-            return self.hook.get_check_sessions(ids)
+            return self._read(ids)
         except ChecklyNotFound as error:
             log.warning("%s The checks are triggered again.", error)
             return []
@@ -198,28 +166,3 @@ class ChecklyRunChecksOperator(SessionWaiter):
         for argument in self._given:
             if getattr(self, argument) is None:
                 raise InvalidInput(f"{argument} rendered to nothing (None).")
-
-    def _announce(self, context: Context, sessions: Sequence[JsonObject]) -> None:
-        """Say which sessions run, before anything can go wrong with the wait."""
-        self._known = {model.session_id(session): session for session in sessions}
-        context["ti"].xcom_push(key=IDS_KEY, value=list(self._known))
-        self._push_link(context, sessions)
-        for session in sessions:
-            log.info("%s: %s", model.label(session), model.link(session))
-
-    def _stay(self, until: float) -> Outcome:
-        log.info(
-            "Waiting on this worker for %d check session(s). deferrable=True would free its slot "
-            "(a triggerer must run).",
-            len(self._known),
-        )
-        return self._drive(until)
-
-    def _finish(self, context: Context, outcome: Outcome) -> list[JsonObject]:
-        if outcome.late:
-            self._cancel(outcome.unfinished)
-        return self._judge(context, outcome)
-
-    def _cancel(self, ids: Sequence[str]) -> None:
-        if ids and self.cancel_on_kill:
-            self.hook.cancel_check_sessions(ids)

@@ -15,6 +15,7 @@ from asgiref.sync import sync_to_async
 
 from airflow_provider_checkly.api import model
 from airflow_provider_checkly.api.errors import ChecklyError
+from airflow_provider_checkly.connection import CHECK_SESSIONS
 from airflow_provider_checkly.hooks import ChecklyHook
 from airflow_provider_checkly.verdict import Outcome
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from airflow.executors.workloads import TaskInstance
 
     from airflow_provider_checkly.api.wire import JsonObject
+    from airflow_provider_checkly.connection import Resource
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +50,7 @@ class ChecklySessionTrigger(BaseTrigger):
     :param not_before: absolute wall-clock time in seconds before which no event is sent.
     :param hold_back: seconds that `not_before` may cost at most, whatever the clocks say.
     :param cancel_on_kill: whether a user who ends the task ends its sessions, too.
+    :param resource: "check-sessions" or "test-sessions".
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class ChecklySessionTrigger(BaseTrigger):
         not_before: float = 0,
         hold_back: float = 0,
         cancel_on_kill: bool = False,
+        resource: Resource = CHECK_SESSIONS,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow does not annotate it
         self.checkly_conn_id = checkly_conn_id
@@ -69,6 +73,7 @@ class ChecklySessionTrigger(BaseTrigger):
         self.not_before = not_before
         self.hold_back = hold_back
         self.cancel_on_kill = cancel_on_kill
+        self.resource = resource
         self._known: dict[str, JsonObject | None] = dict.fromkeys(session_ids)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -83,6 +88,7 @@ class ChecklySessionTrigger(BaseTrigger):
                 "not_before": self.not_before,
                 "hold_back": self.hold_back,
                 "cancel_on_kill": self.cancel_on_kill,
+                "resource": self.resource,
             },
         )
 
@@ -96,7 +102,11 @@ class ChecklySessionTrigger(BaseTrigger):
         hook = ChecklyHook(self.checkly_conn_id)
         try:
             waited = await hook.adrive(
-                self.session_ids, self.deadline, stop_on=frozenset(self.stop_on), known=self._known
+                self.session_ids,
+                self.deadline,
+                resource=self.resource,
+                stop_on=frozenset(self.stop_on),
+                known=self._known,
             )
         except ChecklyError as error:
             log.warning("The wait ended: %s", error)
@@ -114,7 +124,9 @@ class ChecklySessionTrigger(BaseTrigger):
             if self.task_instance is None or await _is_awaited(self.task_instance, self.session_ids):
                 log.info("Nothing is cancelled: the task still waits for these check sessions.")
                 return
-            await ChecklyHook(self.checkly_conn_id).acancel_check_sessions(unfinished, CANCEL_SECONDS)
+            await ChecklyHook(self.checkly_conn_id).acancel_sessions(
+                unfinished, self.resource, CANCEL_SECONDS
+            )
         except Exception:  # a kill must not fail; what cannot be known cancels nothing
             log.exception("Nothing was cancelled.")
 
@@ -164,6 +176,7 @@ def deferral(
     *,
     stop_on: frozenset[str] = frozenset(),
     cancel_on_kill: bool = False,
+    resource: Resource = CHECK_SESSIONS,
 ) -> Deferral:
     """Return the keywords for a deferral that starts now.
 
@@ -180,6 +193,7 @@ def deferral(
         not_before=now + hold_back,
         hold_back=hold_back,
         cancel_on_kill=cancel_on_kill,
+        resource=resource,
     )
     left = timedelta(seconds=max(0.0, deadline - now))
     return {"trigger": trigger, "method_name": "execute_complete", "timeout": left + BACKSTOP}

@@ -6,10 +6,12 @@ import logging
 import threading
 import time
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_checkly.connection import CHECK_SESSIONS
 from airflow_provider_checkly.hooks import ChecklyHook
 from airflow_provider_checkly.links import LINK_KEY, ChecklySessionLink
 from airflow_provider_checkly.triggers import deferral
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_checkly.api.wire import JsonObject
+    from airflow_provider_checkly.connection import Resource
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +43,12 @@ class SessionWaiter(BaseOperator):
     checkly_conn_id: str
     fail_on: frozenset[str]
     cancel_on_kill = False
+    resource: Resource = CHECK_SESSIONS
     _known: dict[str, JsonObject | None]
     _stop_on: frozenset[str] = frozenset()
     _waiting_in: int | None = None
 
-    @property
+    @cached_property
     def hook(self) -> ChecklyHook:
         """A hook for the connection as rendered."""
         return ChecklyHook(self.checkly_conn_id)
@@ -53,7 +57,14 @@ class SessionWaiter(BaseOperator):
         """Wait on this worker."""
         ids = list(self._known)
         self._waiting_in = threading.get_ident()
-        waited = self.hook.drive(ids, until, stop_on=self._stop_on, last_look=last_look, known=self._known)
+        waited = self.hook.drive(
+            ids,
+            until,
+            resource=self.resource,
+            stop_on=self._stop_on,
+            last_look=last_look,
+            known=self._known,
+        )
         self._waiting_in = None
         return Outcome.of(ids, waited)
 
@@ -79,14 +90,18 @@ class SessionWaiter(BaseOperator):
             until,
             stop_on=self._stop_on,
             cancel_on_kill=self.cancel_on_kill,
+            resource=self.resource,
         )
         self.defer(**keywords)
 
     def _judge(self, context: Context, outcome: Outcome) -> list[JsonObject]:
         """Return the sessions of a wait that ended well, fit for XCom."""
-        whole = complete(outcome, self.hook.get_check_sessions)
+        whole = complete(outcome, self._read)
         self._push_link(context, whole.sessions or ())
         return for_xcom(conclude(whole, self.fail_on))
+
+    def _read(self, ids: Sequence[str]) -> list[JsonObject]:
+        return self.hook.read_sessions(ids, self.resource)
 
     def _push_link(self, context: Context, sessions: Sequence[JsonObject]) -> None:
         if link := first_link(sessions, self.fail_on):

@@ -219,7 +219,7 @@ def test_extras(extra: Any, wanted: tuple[str, int, int], caplog: pytest.LogCapt
     settings = connection.settings(checkly(extra=extra))
     found = (settings.api_version, settings.requests_per_minute, settings.max_connections)
     assert found == wanted
-    assert settings.check_sessions.version == settings.api_version
+    assert settings.sessions("check-sessions").version == settings.api_version
     assert caplog.messages == []
 
 

@@ -53,7 +53,7 @@ def test_each_method_has_its_twin() -> None:
         "await_check_session",
         "wait_for_check_sessions",
         "cancel_check_session",
-        "cancel_check_sessions",
+        "cancel_sessions",
         "get_account",
     ]
     for method in methods:
@@ -195,7 +195,7 @@ def test_many_are_read_in_order() -> None:
     ids = [
         s["checkSessionId"] for _ in range(6) for s in ChecklyHook().trigger_check_sessions(tags="production")
     ]
-    assert [s["checkSessionId"] for s in ChecklyHook().get_check_sessions(ids)] == ids
+    assert [s["checkSessionId"] for s in ChecklyHook().read_sessions(ids)] == ids
 
 
 class TestButton:

@@ -48,6 +48,7 @@ def test_what_is_stored() -> None:
         "not_before": 2.5,
         "hold_back": 3.5,
         "cancel_on_kill": True,
+        "resource": "test-sessions",
     }
     trigger = ChecklySessionTrigger(**odd)
     assert list(inspect.signature(ChecklySessionTrigger).parameters) == list(odd)

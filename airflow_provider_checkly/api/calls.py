@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
 
 from airflow_provider_checkly.api import errors, model
 from airflow_provider_checkly.api.wire import JsonObject, Request, Response, path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    from airflow_provider_checkly.api.model import SessionKind
 
 T_co = TypeVar("T_co", covariant=True)
 
 ApiVersion = Literal["v1", "v2"]
 MAX_WAIT_SECONDS: Final = 30
+LONGEST_SEARCH: Final = 200
+"""Characters that Checkly takes as `textSearch`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,33 +102,40 @@ def _read_object(response: Response) -> JsonObject:
     return model.json_object(accept(response))
 
 
-def _read_session(response: Response) -> JsonObject:
-    session = model.checked_session(_read_object(response), str(response.request))
+def _read_session(response: Response, kind: SessionKind) -> JsonObject:
+    session = model.checked_session(_read_object(response), str(response.request), kind)
     if model.session_id(session) not in response.request.path.split("/"):
         raise errors.ChecklyUnreadable(
-            f"{response.request}: the answer is about another session, {session['checkSessionId']}."
+            f"{response.request}: the answer is about another session, {model.session_id(session)}."
         )
     return session
 
 
-def _read_completion(response: Response) -> JsonObject | StillRunning:
+def _read_completion(response: Response, kind: SessionKind) -> JsonObject | StillRunning:
     if response.status == 408:  # noqa: PLR2004 - the documented "still running"
         early = response.seconds < response.request.hold / 2
         return StillRunning(retry_after(response), early)
-    session = _read_session(response)
+    session = _read_session(response, kind)
     if not model.is_final(session):
         raise errors.ChecklyUnreadable(
-            f"{response.request}: Checkly calls session {session['checkSessionId']} complete, "
+            f"{response.request}: Checkly calls session {model.session_id(session)} complete, "
             f"but its status is {session['status']}."
         )
     return session
 
 
-def _read_sessions(response: Response) -> list[JsonObject]:
+@contextmanager
+def _no_match() -> Iterator[None]:
+    """Read the 404 of a trigger as what it means."""
     try:
-        answer = _read_object(response)
+        yield
     except errors.ChecklyNotFound as error:
         raise errors.NoMatchingChecks(str(error), status=error.status, message=error.message) from error
+
+
+def _read_sessions(response: Response) -> list[JsonObject]:
+    with _no_match():
+        answer = _read_object(response)
     found = answer.get("sessions")
     if not isinstance(found, list):
         raise errors.ChecklyUnreadable(
@@ -142,28 +155,32 @@ class SessionEndpoints:
     """The endpoints of one kind of session."""
 
     version: str
-    resource: str
+    kind: SessionKind
+
+    def _path(self, session_id: str, *more: str) -> str:
+        return path(self.version, self.kind.resource, session_id, *more)
 
     def get(self, session_id: str) -> Call[JsonObject]:
         """`GET /v2/check-sessions/{id}`: the state of a session."""
-        return Call(Request("GET", path(self.version, self.resource, session_id)), _read_session)
+        return Call(Request("GET", self._path(session_id)), partial(_read_session, kind=self.kind))
 
     def completion(self, session_id: str, max_wait_seconds: int) -> Call[JsonObject | StillRunning]:
         """`GET /v2/check-sessions/{id}/completion`: one long poll."""
-        where = path(self.version, self.resource, session_id, "completion")
         query = (("maxWaitSeconds", str(max_wait_seconds)),)
-        return Call(Request("GET", where, query, hold=max_wait_seconds), _read_completion)
+        request = Request("GET", self._path(session_id, "completion"), query, hold=max_wait_seconds)
+        return Call(request, partial(_read_completion, kind=self.kind))
 
     def cancel(self, session_id: str) -> Call[None]:
         """`POST /v1/check-sessions/{id}/cancel`: stops what can be stopped; may be repeated."""
-        where = path("v1", self.resource, session_id, "cancel")
+        where = path("v1", self.kind.resource, session_id, "cancel")
         return Call(Request("POST", where, body={}), _read_nothing)
 
 
 CHECK_SESSIONS: Final[dict[ApiVersion, SessionEndpoints]] = {
-    "v1": SessionEndpoints("v1", "check-sessions"),
-    "v2": SessionEndpoints("v2", "check-sessions"),
+    "v1": SessionEndpoints("v1", model.CHECK_SESSION),
+    "v2": SessionEndpoints("v2", model.CHECK_SESSION),
 }
+TEST_SESSIONS: Final = SessionEndpoints("v1", model.TEST_SESSION)
 
 
 def trigger_check_sessions(
@@ -181,6 +198,35 @@ def trigger_check_sessions(
     body: JsonObject = {"refreshCache": refresh_cache, **({"target": target} if target else {})}
     where = path(version, "check-sessions", "trigger")
     return Call(Request("POST", where, body=body, repeatable=False), _read_sessions)
+
+
+def _read_started(response: Response) -> JsonObject:
+    with _no_match():
+        return model.checked_session(_read_object(response), str(response.request), model.TEST_SESSION)
+
+
+def trigger_test_session(order: JsonObject) -> Call[JsonObject]:
+    """`POST /v1/test-sessions/trigger`: runs all matching checks in one test session, which alerts nobody.
+
+    :param order: name, runLocation, target and the rest of Checkly's request body.
+    """
+    where = path("v1", "test-sessions", "trigger")
+    return Call(Request("POST", where, body=order, repeatable=False), _read_started)
+
+
+def find_test_sessions(text: str) -> Call[list[JsonObject]]:
+    """`GET /v1/test-sessions?textSearch=`: entries (`id`, `name`, ...) of sessions that hold a text."""
+    query = (("textSearch", text[:LONGEST_SEARCH]), ("limit", "100"))
+    return Call(Request("GET", path("v1", "test-sessions"), query), _read_entries)
+
+
+def _read_entries(response: Response) -> list[JsonObject]:
+    entries = _read_object(response).get("entries")
+    if not isinstance(entries, list):
+        raise errors.ChecklyUnreadable(
+            f"{response.request}: an answer without a list of entries: {model.quoted(response.body)}."
+        )
+    return [entry for entry in entries if isinstance(entry, dict)]
 
 
 def get_account() -> Call[JsonObject]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from airflow_provider_checkly.api.errors import ChecklyUnreadable, InvalidInput
@@ -18,6 +19,31 @@ RunningStatus = Literal["STARTED", "PROGRESS", "PROGRESS_FAILED", "PROGRESS_DEGR
 
 FINAL: Final[frozenset[str]] = frozenset(get_args(FinalStatus))
 STATUSES: Final[frozenset[str]] = FINAL | frozenset(get_args(RunningStatus))
+
+TEST_STATUSES: Final[frozenset[str]] = frozenset({"RUNNING", "PASSED", "FAILED", "CANCELLED"})
+
+
+@dataclass(frozen=True, slots=True)
+class SessionKind:
+    """What tells one kind of session from another.
+
+    :param resource: its part of a path.
+    :param ids: the fields that must hold UUIDs; the first is the session's own.
+    """
+
+    noun: str
+    resource: str
+    ids: tuple[str, ...]
+    link: str
+    statuses: frozenset[str]
+
+
+CHECK_SESSION: Final = SessionKind(
+    "check session", "check-sessions", ("checkSessionId", "checkId"), "checkSessionLink", STATUSES
+)
+TEST_SESSION: Final = SessionKind(
+    "test session", "test-sessions", ("testSessionId",), "testSessionLink", TEST_STATUSES
+)
 
 UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 QUOTED: Final = 200
@@ -88,29 +114,34 @@ def _text(session: JsonObject, field: str, source: str) -> str:
     raise ChecklyUnreadable(f"{source}: a session without {field}: {quoted(json.dumps(session))}.")
 
 
-def checked_session(value: Json, source: str) -> JsonObject:
-    """Return a check session that names itself, its check and a status we know.
+def checked_session(value: Json, source: str, kind: SessionKind = CHECK_SESSION) -> JsonObject:
+    """Return a session that names itself, its check and a status we know.
 
     :param source: the request, for the error.
     :raises ChecklyUnreadable: it does not; the error quotes it.
     """
     if not isinstance(value, dict):
         raise ChecklyUnreadable(f"{source}: a session that is no object: {quoted(json.dumps(value))}.")
-    for field in ("checkSessionId", "checkId"):
+    for field in kind.ids:
         if not UUID.fullmatch(text := _text(value, field, source)):
             raise ChecklyUnreadable(f"{source}: {field} {quoted(text)} is no UUID.")
     status = _text(value, "status", source)
-    if status not in STATUSES:
+    if status not in kind.statuses:
         raise ChecklyUnreadable(
-            f"{source}: unknown status {quoted(status)} of session {value['checkSessionId']}. "
-            f"Known are {', '.join(sorted(STATUSES))}."
+            f"{source}: unknown status {quoted(status)} of session {value[kind.ids[0]]}. "
+            f"Known are {', '.join(sorted(kind.statuses))}."
         )
     return value
 
 
+def kind_of(session: JsonObject) -> SessionKind:
+    """Return the kind of a session."""
+    return TEST_SESSION if TEST_SESSION.ids[0] in session else CHECK_SESSION
+
+
 def session_id(session: JsonObject) -> str:
     """Return the id of a checked session, in lower case."""
-    return str(session["checkSessionId"]).lower()
+    return str(session[kind_of(session).ids[0]]).lower()
 
 
 def results(session: JsonObject) -> Sequence[JsonObject]:
@@ -119,15 +150,25 @@ def results(session: JsonObject) -> Sequence[JsonObject]:
     return [result for result in found if isinstance(result, dict)] if isinstance(found, list) else []
 
 
-def status(session: JsonObject) -> str:
-    """Return the status of a checked session in the words of API v2.
+def final_results(session: JsonObject) -> Sequence[JsonObject]:
+    """Return the results that count: one per check and location, without failed attempts."""
+    return [result for result in results(session) if result.get("resultType") == "FINAL"]
 
-    API v1 reports a cancelled session as TIMED_OUT and leaves `isCancelled` in its results
-    (Checkly's docs, concepts/cancellation).
+
+def status(session: JsonObject) -> str:
+    """Return the status of a checked session in the words of check sessions of API v2.
+
+    API v1 reports a cancelled check session as TIMED_OUT and leaves `isCancelled` in its results (Checkly's
+    docs, concepts/cancellation). A test session has no word for degraded: it is PASSED, with a final result
+    that `isDegraded`.
     """
     said = str(session["status"])
     if said == "TIMED_OUT" and any(result.get("isCancelled") is True for result in results(session)):
         return "CANCELLED"
+    if said == "PASSED" and kind_of(session) is TEST_SESSION:
+        return (
+            "DEGRADED" if any(result.get("isDegraded") is True for result in final_results(session)) else said
+        )
     return said
 
 
@@ -145,12 +186,12 @@ def seconds(session: JsonObject) -> float | None:
 
 
 def label(session: JsonObject) -> str:
-    """Return the name of a session's check; its id where Checkly gives no name."""
+    """Return the name of a session or of its check; an id where Checkly gives no name."""
     name = session.get("name")
-    return name if isinstance(name, str) and name else str(session["checkId"])
+    return name if isinstance(name, str) and name else str(session[kind_of(session).ids[-1]])
 
 
 def link(session: JsonObject) -> str:
     """Return the link to a session in Checkly's UI, or "" where Checkly gives none."""
-    found = session.get("checkSessionLink")
+    found = session.get(kind_of(session).link)
     return found if isinstance(found, str) else ""

@@ -159,6 +159,7 @@ def _report(session: JsonObject, ended: int, asked: int) -> None:
     seconds = model.seconds(session)
     took = "" if seconds is None else f" after {seconds:.1f} s"
     log.info(
-        "Check session %d of %d ended: %s %s%s. %s",
+        "%s %d of %d ended: %s %s%s. %s",
+        model.kind_of(session).noun.capitalize(),
         ended, asked, model.label(session), model.status(session), took, model.link(session),
     )  # fmt: skip
