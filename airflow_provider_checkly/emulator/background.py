@@ -10,14 +10,21 @@ import time
 from typing import TYPE_CHECKING, Final, Self
 
 from airflow_provider_checkly.emulator.accounts import Accounts
+from airflow_provider_checkly.emulator.check_list import CheckList
+from airflow_provider_checkly.emulator.check_results import CheckResults
 from airflow_provider_checkly.emulator.check_sessions import CheckSessions
+from airflow_provider_checkly.emulator.error_groups import ErrorGroups
 from airflow_provider_checkly.emulator.faults import Fault
 from airflow_provider_checkly.emulator.fleet import DEFAULT_FLEET
+from airflow_provider_checkly.emulator.groups import Groups
+from airflow_provider_checkly.emulator.heartbeats import PINGS, Heartbeats
 from airflow_provider_checkly.emulator.limits import RateLimit
 from airflow_provider_checkly.emulator.locations import DEFAULT_PRIVATE, Locations
 from airflow_provider_checkly.emulator.model import Model
+from airflow_provider_checkly.emulator.root_cause_analyses import RootCauseAnalyses
 from airflow_provider_checkly.emulator.server import BACKLOG, Server
 from airflow_provider_checkly.emulator.test_session_list import TestSessionList
+from airflow_provider_checkly.emulator.test_session_results import TestSessionResults
 from airflow_provider_checkly.emulator.test_sessions import TestSessions
 
 if TYPE_CHECKING:
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_checkly.emulator.checks import Check
     from airflow_provider_checkly.emulator.faults import FaultFields
+    from airflow_provider_checkly.emulator.heartbeats import Ping
     from airflow_provider_checkly.emulator.records import Record
     from airflow_provider_checkly.emulator.sessions import Session, TestSession
 
@@ -40,7 +48,8 @@ class Emulator:
 
     `checks` is the fleet (None: the default one), `speed` divides how long checks take, `rate_limit` is in
     requests per 60 s (None: none), `retry_after` is what a 408 says in seconds (None: nothing), `host_port` 0
-    picks a free port, `private_locations` are the slugs where test sessions may run besides public regions.
+    picks a free port, `private_locations` are the slugs where test sessions may run besides public regions,
+    `rca` says whether the plan has root-cause analyses.
     """
 
     def __init__(
@@ -54,6 +63,7 @@ class Emulator:
         account_id: str = DEFAULT_ACCOUNT,
         host_port: int = 0,
         private_locations: Iterable[str] = (DEFAULT_PRIVATE,),
+        rca: bool = True,
         log: Callable[[Record], None] | None = None,
     ) -> None:
         self.api_key = api_key
@@ -62,11 +72,19 @@ class Emulator:
         self.model = Model(self.account_id, fleet, time.time, speed=speed)
         locations = Locations(private_locations)
         accounts = Accounts(self.account_id, api_key)
+        self._heartbeats = Heartbeats(self.model)
+        groups = Groups(self.model)
         routes = [
             *locations.routes(),
             *CheckSessions(self.model, retry_after).routes(),
             *TestSessions(self.model, locations, retry_after).routes(),
             *TestSessionList(self.model).routes(),
+            *TestSessionResults(self.model).routes(),
+            *CheckList(self.model).routes(),
+            *CheckResults(self.model).routes(),
+            *ErrorGroups(groups).routes(),
+            *RootCauseAnalyses(groups, allowed=rca).routes(),
+            *self._heartbeats.routes(),
         ]
         self._server = Server(accounts, RateLimit(rate_limit, time.time), routes, log)
         self._port = host_port
@@ -81,6 +99,15 @@ class Emulator:
         """The Airflow connection to it, as the value of `AIRFLOW_CONN_CHECKLY_DEFAULT`."""
         login = {"login": self.account_id, "password": self.api_key}
         return json.dumps({"conn_type": "checkly", **login, "host": self.url})
+
+    @property
+    def pings(self) -> tuple[Ping, ...]:
+        """The pings of heartbeats so far, oldest first."""
+        return tuple(self._heartbeats.pings)
+
+    def ping_url(self, check: Check) -> str:
+        """Give the URL that a heartbeat check wants to be pinged at."""
+        return f"{self.url}{PINGS}{check.id}"
 
     @property
     def requests(self) -> list[Record]:

@@ -141,4 +141,10 @@ DEFAULT_FLEET: Final = (
         tags=("production", "smoke", "retired"),
         activated=False,
     ),
+    Check(
+        id=check_id(16),
+        name="Nightly load has run",
+        checkType="HEARTBEAT",
+        tags=("heartbeat",),
+    ),
 )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_checkly.emulator.checks import Check
     from airflow_provider_checkly.emulator.orders import Order
+    from airflow_provider_checkly.emulator.sessions import Result
     from airflow_provider_checkly.emulator.targets import Target
 
 
@@ -62,6 +63,16 @@ class Model:
     def find_test(self, session_id: str) -> TestSession | None:
         """Look a test session up."""
         return self._tests.get(session_id.lower())
+
+    def find_check(self, check_id: str) -> Check | None:
+        """Look a check up."""
+        return next((check for check in self.checks if check.id == check_id.lower()), None)
+
+    def results(self, check: Check) -> list[Result]:
+        """List the results of a check so far, oldest session first; test sessions leave none."""
+        now = self.clock()
+        own = (session for session in self.sessions if session.check.id == check.id)
+        return [result for session in own for result in session.results(now)]
 
     def cancel(self, session: Session, sequence_ids: Collection[str] | None = None) -> None:
         """Stop what can be stopped of a session: all of it, or the runs with those sequence ids."""

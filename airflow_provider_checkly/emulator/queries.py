@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_checkly.emulator.answers import Problem
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 WHOLE: Final = re.compile(r"[0-9]+")
 FLAGS: Final = {"true": True, "false": False}
-T = TypeVar("T")
 
 
 def texts(request: web.Request, name: str, words: Sequence[str] = ()) -> list[str]:
@@ -66,8 +65,8 @@ def whole(request: web.Request, name: str, default: int, highest: float = math.i
     return int(found)
 
 
-def page(request: web.Request, entries: Sequence[T], longest: int = 100) -> list[T]:
-    """Cut out the page that `limit` (10 if not given) and `page` ask for."""
-    limit = whole(request, "limit", 10, longest)
+def page(request: web.Request) -> slice:
+    """Read which part of a list `limit` (10 if not given) and `page` ask for."""
+    limit = whole(request, "limit", 10, 100)
     start = (whole(request, "page", 1) - 1) * limit
-    return list(entries[start : start + limit])
+    return slice(start, start + limit)

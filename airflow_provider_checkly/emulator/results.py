@@ -38,3 +38,8 @@ def flags_json(result: Result) -> dict[str, JSON]:
         "aborted": outcome == "timed_out",
         "isCancelled": outcome == "cancelled",
     }
+
+
+def trace_id(result: Result) -> str:
+    """Give the OpenTelemetry trace of a result."""
+    return result.id.replace("-", "")

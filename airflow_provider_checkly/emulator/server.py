@@ -8,6 +8,7 @@ from aiohttp import web
 
 from airflow_provider_checkly.emulator.answers import Problem, read_json
 from airflow_provider_checkly.emulator.faults import Faults, fault_json, parse_fault
+from airflow_provider_checkly.emulator.heartbeats import PINGS
 from airflow_provider_checkly.emulator.mischief import Unanswered, suffer
 from airflow_provider_checkly.emulator.records import Record, Records, read_record, record_json
 
@@ -92,7 +93,7 @@ class Server:
 
     @web.middleware
     async def _admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not _is_control(request):
+        if not _is_control(request) and not request.path.startswith(PINGS):
             self._accounts.admit(request)
             self._limit.take()
         return await handler(request)

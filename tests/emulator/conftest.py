@@ -49,6 +49,9 @@ def _plain(node: Any) -> Any:
         schema["type"] = [schema["type"], "null"]
         if "enum" in schema:
             schema["enum"] = [*schema["enum"], None]
+    if {"nullable": True} in schema.get("allOf", []):  # how the document says that a reference may be null
+        schema["anyOf"] = [*schema.pop("allOf"), {"type": "null"}]
+        schema["anyOf"].remove({"nullable": True})
     if isinstance(schema.get("x-format"), dict):
         schema["format"] = {"guid": "uuid", "uri": "uri"}[next(iter(schema["x-format"]))]
     if schema.get("type") == "object" and schema.get("properties"):
@@ -154,6 +157,18 @@ def connect() -> Iterator[Connect]:
 def checkly() -> Iterator[Emulator]:
     with Emulator(speed=100) as emulator:
         yield emulator
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Emulator]:
+    """One emulator for the tests of a module that leave nothing behind that others mind."""
+    with Emulator(speed=100) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def visitor(shared: Emulator, connect: Connect) -> Client:
+    return connect(shared)
 
 
 @pytest.fixture

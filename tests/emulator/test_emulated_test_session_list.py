@@ -6,7 +6,6 @@ from uuid import uuid4
 
 import pytest
 
-PLACE = {"name": "x", "runLocation": "eu-west-1"}
 NIGHTLY = {
     "environment": "Production",
     "branchName": "main",
@@ -16,8 +15,14 @@ NIGHTLY = {
 
 
 @pytest.fixture
-def client(client: Any) -> Any:
-    """Start three sessions: a nightly one that passes, a stuck one, and one of the command line tool's."""
+def client(visitor: Any) -> Any:
+    """See to three sessions: a nightly one that passes, a stuck one, and one of the command line tool's."""
+    if not visitor.emulator.test_sessions:
+        start(visitor)
+    return visitor
+
+
+def start(client: Any) -> None:
     for name, number, metadata in (("Nightly RUN", 9, NIGHTLY), ("Stuck", 7, {})):
         body = {"name": name, "runLocation": "eu-west-1", "target": {"checkId": client.fleet(number)}}
         assert client.post("/v1/test-sessions/trigger", {**body, "metadata": metadata}).status_code == 201
@@ -25,7 +30,6 @@ def client(client: Any) -> Any:
     assert client.post("/next/test-sessions/trigger", body).status_code == 201
     for session in (client.emulator.test_sessions[0], client.emulator.test_sessions[2]):
         assert client.get(f"/v1/test-sessions/{session.id}/completion").status_code == 200
-    return client
 
 
 def names(client: Any, query: str) -> list[str]:

@@ -278,14 +278,14 @@ def test_good_bodies(client: Any, body: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("body", "text"), BAD)
-def test_bad_bodies_are_400_and_name_the_field(client: Any, body: Any, text: str) -> None:
+def test_bad_bodies_are_400_and_name_the_field(visitor: Any, body: Any, text: str) -> None:
     sent = body
     if isinstance(body, dict):
         sent = {name: value for name, value in {**PLACE, **body}.items() if value is not ...}
-    answer = client.post("/v1/test-sessions/trigger", sent)
+    answer = visitor.post("/v1/test-sessions/trigger", sent)
     assert answer.status_code == 400
     assert answer.json()["message"].startswith(text)
-    assert client.emulator.test_sessions == ()
+    assert visitor.emulator.test_sessions == ()
 
 
 @pytest.mark.parametrize("secret", [True, "true", 1, None])

@@ -76,7 +76,7 @@ def test_it_says_how_to_reach_it_and_ends_well(
     assert (word, name) == ("export", "AIRFLOW_CONN_CHECKLY_DEFAULT")
     assert json.loads(value)["host"] == url
     assert json.loads(value)["password"] == "it's"
-    assert len(lines) == 6 + 15
+    assert len(lines) == 6 + 16
     columns = [re.match(r"(\S+ +){2}", line) for line in lines[5:]]
     assert len({found and found.end() for found in columns}) == 1
     (record,) = map(json.loads, err.splitlines())
