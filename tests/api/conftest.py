@@ -18,7 +18,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tenacity import wait_none
 
 from airflow_provider_checkly.api import transport
 from airflow_provider_checkly.api.wire import Account, Request, Response
@@ -89,12 +88,6 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.upper(), raising=False)
     for name in BUNDLE_NAMES:
         monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def no_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Repeat at once where Checkly does not say when."""
-    monkeypatch.setattr("airflow_provider_checkly.api.retry._back_off", wait_none())
 
 
 Script = Callable[[socket.socket], None]
@@ -202,7 +195,8 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    """A port where nobody listens, and nobody else will."""
+    """A port where nobody listens, unless with SO_REUSEADDR, as servers do."""
     with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", 0))
         yield taken.getsockname()[1]

@@ -191,7 +191,12 @@ def test_a_certificate_for_another_host_is_hopeless(
 @pytest.mark.parametrize("script", [says(), resets_after(), says(b"HTTP/1.1 400 No\r\n\r\n")])
 def test_a_handshake_that_is_cut_off_may_be_tried_again(way: Way, serve: Serve, script: Script) -> None:
     """Pitfall 14: a load balancer that restarts is no bad certificate."""
-    with serve(script, reads=False) as server:
+
+    def after_hello(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        script(connection)
+
+    with serve(after_hello, reads=False) as server:
         account = Account(f"https://127.0.0.1:{server.port}", "account-1", KEY)
         assert broken(way, account, GET)[1] is False
 
