@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import BaseHook
 from airflow_provider_checkly import connection, endpoints
 from airflow_provider_checkly.api.errors import ChecklyError
 from airflow_provider_checkly.api.waiting import Wait, Waited
+from airflow_provider_checkly.exceptions import ChecksTimedOut
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -206,3 +207,16 @@ def _report_cancelled(done: Sequence[bool]) -> None:
         sum(done),
         len(done),
     )
+
+
+def all_ended(waited: Waited, timeout: float) -> list[JsonObject]:
+    """Return the sessions of a wait.
+
+    :raises ChecksTimedOut: one has not ended.
+    """
+    if waited.unfinished:
+        raise ChecksTimedOut(
+            f"Not ended within {timeout} s: {', '.join(waited.unfinished)}. They may go on at Checkly.",
+            waited.unfinished,
+        )
+    return list(waited.sessions.values())

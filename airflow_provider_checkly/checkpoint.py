@@ -10,7 +10,7 @@ import logging
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
@@ -38,27 +38,35 @@ class Checkpoint:
         self._store: Store | None = context.get("task_state_store")
         self._ti = context["ti"]
 
-    def about_to_start(self) -> None:
-        """Remember that sessions may be started from now on."""
-        self._remember([])
+    def about_to_start(self, name: str = "") -> None:
+        """Remember that sessions may be started from now on, under a name where they have one."""
+        self._remember([], name)
 
     def started(self, session_ids: Sequence[str]) -> None:
         """Remember the sessions that were started."""
-        self._remember(session_ids)
+        self._remember(session_ids, "")
 
-    def earlier(self) -> list[str]:
-        """Return the sessions that an earlier try started, [] where this try starts afresh."""
+    def earlier(self, find: Callable[[str], str | None] | None = None) -> list[str]:
+        """Return the sessions that an earlier try started, [] where this try starts afresh.
+
+        :param find: finds the session that a try which was cut off may have started under a name.
+        """
         stored = self._store.get(KEY) if self._store else None
         match stored:
-            case {"max_tries": int(tries), "ids": [*ids]} if tries == self._ti.max_tries:
-                if not ids:
-                    log.warning(
-                        "An earlier try was cut off while it triggered checks: sessions may already run. "
-                        "They cannot be found; the checks are triggered again."
-                    )
-                return [str(each) for each in ids]
+            case {"max_tries": int(tries), "ids": [*ids], "name": str(name)} if tries == self._ti.max_tries:
+                return [str(each) for each in ids] or _lost(name, find)
         return []
 
-    def _remember(self, session_ids: Sequence[str]) -> None:
+    def _remember(self, session_ids: Sequence[str], name: str) -> None:
         if self._store:
-            self._store.set(KEY, {"max_tries": self._ti.max_tries, "ids": list(session_ids)})
+            value: JsonObject = {"max_tries": self._ti.max_tries, "ids": list(session_ids), "name": name}
+            self._store.set(KEY, value)
+
+
+def _lost(name: str, find: Callable[[str], str | None] | None) -> list[str]:
+    log.warning("An earlier try was cut off while it triggered checks: sessions may already run.")
+    if name and find and (session_id := find(name)):
+        log.info("Found test session %s by its name, %r.", session_id, name)
+        return [session_id]
+    log.warning("They cannot be found; the checks are triggered again.")
+    return []

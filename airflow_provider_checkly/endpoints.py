@@ -13,6 +13,7 @@ from airflow_provider_checkly.connection import CHECK_SESSIONS, TEST_SESSIONS, R
 if TYPE_CHECKING:
     from airflow_provider_checkly.api.wire import JsonObject
     from airflow_provider_checkly.arguments import Target
+    from airflow_provider_checkly.orders import Order
 
 T = TypeVar("T")
 
@@ -24,6 +25,17 @@ def trigger(target: Target, *, refresh_cache: bool) -> Endpoint[list[JsonObject]
     return lambda settings: calls.trigger_check_sessions(
         settings.api_version, target.check_ids, target.tags, refresh_cache=refresh_cache
     )
+
+
+def trigger_test_session(order: Order) -> Endpoint[JsonObject]:
+    """Start a test session."""
+    body = order.body()
+    return lambda _: calls.trigger_test_session(body)
+
+
+def find_test_sessions(text: str) -> Endpoint[list[JsonObject]]:
+    """Search test sessions by a text."""
+    return lambda _: calls.find_test_sessions(text)
 
 
 def _id(session_id: str, resource: Resource) -> str:
@@ -70,6 +82,8 @@ __all__ = [
     "cancel",
     "completion",
     "ended",
+    "find_test_sessions",
     "get",
     "trigger",
+    "trigger_test_session",
 ]

@@ -15,13 +15,12 @@ from airflow_provider_checkly.api.errors import (
     ChecklyUnreachable,
     ChecksNotRun,
 )
-from airflow_provider_checkly.base_hook import PATIENCE, ChecklyBaseHook
-from airflow_provider_checkly.exceptions import ChecksTimedOut
+from airflow_provider_checkly.base_hook import PATIENCE, all_ended
+from airflow_provider_checkly.hook_of_test_sessions import TestSessionHook
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from airflow_provider_checkly.api.waiting import Waited
     from airflow_provider_checkly.api.wire import JsonObject
     from airflow_provider_checkly.arguments import Tags, Target
 
@@ -30,7 +29,7 @@ log = logging.getLogger(__name__)
 TEST_PATIENCE: Final = 5.0
 
 
-class ChecklyHook(ChecklyBaseHook):
+class ChecklyHook(TestSessionHook):
     """Talk to Checkly with the credentials of an Airflow connection of type `checkly`.
 
     Methods return Checkly's JSON as dicts and raise a `ChecklyError`
@@ -114,7 +113,7 @@ class ChecklyHook(ChecklyBaseHook):
         """
         ids = arguments.session_ids(check_session_ids)
         seconds = arguments.positive_seconds(timeout, "timeout")
-        return _all_ended(self.drive(ids, time.time() + seconds), timeout)
+        return all_ended(self.drive(ids, time.time() + seconds), timeout)
 
     async def await_for_check_sessions(
         self,
@@ -124,7 +123,7 @@ class ChecklyHook(ChecklyBaseHook):
         """Do what `wait_for_check_sessions` does."""
         ids = arguments.session_ids(check_session_ids)
         seconds = arguments.positive_seconds(timeout, "timeout")
-        return _all_ended(await self.adrive(ids, time.time() + seconds), timeout)
+        return all_ended(await self.adrive(ids, time.time() + seconds), timeout)
 
     def cancel_check_session(self, check_session_id: str, timeout: float = PATIENCE) -> None:
         """Cancel a check session (`POST /v1/check-sessions/{id}/cancel`).
@@ -178,15 +177,6 @@ class ChecklyHook(ChecklyBaseHook):
                 check_ids=missing,
                 sessions=started,
             )
-
-
-def _all_ended(waited: Waited, timeout: float) -> list[JsonObject]:
-    if waited.unfinished:
-        raise ChecksTimedOut(
-            f"Not ended within {timeout} s: {', '.join(waited.unfinished)}. They may go on at Checkly.",
-            waited.unfinished,
-        )
-    return list(waited.sessions.values())
 
 
 def _diagnosis(error: ChecklyError) -> str:
