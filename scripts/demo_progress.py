@@ -62,7 +62,7 @@ class Progress:
         if self.signal:
             raise Interrupted
         if self.seconds > self._limit:
-            raise TookTooLong(f"after {self._limit:.0f} s still: {text}")
+            raise TookTooLong(f"after {self._limit:.0f} s still: {text.strip()}")
         self._raised = False
 
     @property

@@ -107,8 +107,9 @@ def sessions(checkly: Emulator, ids: Sequence[str]) -> list[JsonObject]:
 
 def ends_of_logs(folder: Path) -> str:
     """Return the last lines of all logs in a folder."""
-    parts = []
-    for path in sorted(folder.glob("*.log")):
-        lines = path.read_text("utf-8", "replace").splitlines()[-TAIL:]
-        parts += [f"-- the end of {path}", *map(cut, lines)]
-    return "\n".join(parts)
+    ends = {
+        path: path.read_text("utf-8", "replace").splitlines()[-TAIL:] for path in sorted(folder.glob("*.log"))
+    }
+    return "\n".join(
+        line for path, lines in ends.items() if lines for line in (f"-- the end of {path}", *map(cut, lines))
+    )
