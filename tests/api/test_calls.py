@@ -351,3 +351,59 @@ def test_no_matching_checks_keeps_checklys_words() -> None:
 @pytest.mark.parametrize("body", [{"id": "1", "name": "Acme"}, {}])
 def test_the_account_is_given_as_it_is(body: dict[str, str]) -> None:
     assert read(calls.get_account(), 200, body) == body
+
+
+TESTS = calls.TEST_SESSIONS
+ORDER: dict[str, Any] = {"name": "deploy", "target": {"checkId": [CHECK]}}
+START_TESTS = calls.trigger_test_session(ORDER)
+
+
+def run_of_tests(status: str = "PASSED", **fields: Any) -> dict[str, Any]:
+    return {"testSessionId": SESSION, "status": status, **fields}
+
+
+def test_requests_about_test_sessions() -> None:
+    """Pitfall 2: neither kind of session is started twice."""
+    assert START_TESTS.request == Request("POST", "/v1/test-sessions/trigger", body=ORDER, repeatable=False)
+    assert TESTS.get(SESSION).request.path == f"/v1/test-sessions/{SESSION}"
+    assert TESTS.completion(SESSION, 9).request.target == (
+        f"/v1/test-sessions/{SESSION}/completion?maxWaitSeconds=9"
+    )
+    assert TESTS.cancel(SESSION).request.path == f"/v1/test-sessions/{SESSION}/cancel"
+    search = calls.find_test_sessions("x" * 10_000).request
+    assert (search.method, search.path, dict(search.query)["limit"]) == ("GET", "/v1/test-sessions", "100")
+    assert set(dict(search.query)["textSearch"]) == {"x"}
+
+
+@pytest.mark.parametrize("status", ["PASSED", "FAILED", "CANCELLED"])
+def test_a_test_session_at_its_end(status: str) -> None:
+    """Pitfall 65: test sessions have words of their own."""
+    assert read(TESTS.completion(SESSION, 30), 200, run_of_tests(status)) == run_of_tests(status)
+
+
+@pytest.mark.parametrize(
+    "body", [run_of_tests("RUNNING"), run_of_tests("DEGRADED"), run_of_tests("NEW_ONE"), session(), {}]
+)
+def test_a_test_session_that_is_not_understood_is_no_end(body: object) -> None:
+    """Pitfalls 8 and 65."""
+    with pytest.raises(errors.ChecklyUnreadable):
+        read(TESTS.completion(SESSION, 30), 200, body)
+
+
+def test_test_sessions_start() -> None:
+    assert read(START_TESTS, 201, run_of_tests("RUNNING")) == run_of_tests("RUNNING")
+    with pytest.raises(errors.NoMatchingChecks, match="No matching"):
+        read(START_TESTS, 404, {"message": "No matching checks were found."})
+    with pytest.raises(errors.ChecklyUnreadable, match="testSessionId"):
+        read(START_TESTS, 201, session())
+
+
+@pytest.mark.parametrize("body", [{}, {"entries": None}, {"entries": {}}])
+def test_a_search_without_a_list_is_refused(body: object) -> None:
+    with pytest.raises(errors.ChecklyUnreadable, match="without a list of entries"):
+        read(calls.find_test_sessions("x"), 200, body)
+
+
+def test_a_search_leaves_out_what_is_malformed() -> None:
+    found = [{"id": SESSION}, None, "x"]
+    assert read(calls.find_test_sessions("x"), 200, {"entries": found}) == [{"id": SESSION}]

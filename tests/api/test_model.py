@@ -231,3 +231,20 @@ def test_ids_are_read_once_each_in_their_order() -> None:
 )
 def test_quotes_are_short_and_on_one_line(sent: str | bytes, shown: str) -> None:
     assert model.quoted(sent) == shown
+
+
+@pytest.mark.parametrize(
+    ("results", "reads"),
+    [
+        ([{"resultType": "FINAL", "isDegraded": True}], "DEGRADED"),
+        ([{"resultType": "ATTEMPT", "isDegraded": True}], "PASSED"),
+        ([{"resultType": "FINAL", "isDegraded": "true"}], "PASSED"),
+        ([{"resultType": "FINAL"}, None], "PASSED"),
+        (None, "PASSED"),
+    ],
+)
+def test_a_test_session_has_no_word_for_degraded(results: object, reads: str) -> None:
+    """Pitfalls 64 and 65: final results count, attempts do not."""
+    found = {"testSessionId": SESSION, "status": "PASSED", "results": results}
+    assert model.checked_session(found, "", model.TEST_SESSION) == found
+    assert (model.status(found), model.is_final(found), model.session_id(found)) == (reads, True, SESSION)

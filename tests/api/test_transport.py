@@ -28,15 +28,25 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 KEY = "cu_canary-0123456789"
 
 
-def says(*parts: bytes, pause: float = 0, linger: float = 0) -> Script:
+def says(*parts: bytes, pause: float = 0) -> Script:
     """Send parts, with pauses between them, and end the connection in order."""
 
     def script(connection: socket.socket) -> None:
         for part in parts:
             connection.sendall(part)
             time.sleep(pause)
-        time.sleep(linger)
         connection.shutdown(socket.SHUT_RDWR)
+
+    return script
+
+
+def falls_silent_after(*parts: bytes) -> Script:
+    """Send parts, and wait for the other side to hang up, up to ten seconds."""
+
+    def script(connection: socket.socket) -> None:
+        for part in parts:
+            connection.sendall(part)
+        connection.recv(1)
 
     return script
 
@@ -113,10 +123,10 @@ def test_an_answer_that_is_not_whole_may_have_been_taken(
 @pytest.mark.parametrize(
     "script",
     [
-        says(pause=2),
-        says(OK + b"Content-Length: 40\r\n\r\n", *[b"x"] * 40, pause=0.05),
-        says(OK + b"Transfer-Encoding: chunked\r\n\r\n", *[b"1\r\nx\r\n"] * 40, pause=0.05),
-        says(OK + b"Content-Length: 10\r\n\r\nx", linger=2),
+        falls_silent_after(),
+        says(OK + b"Content-Length: 100\r\n\r\n", *[b"x"] * 100, pause=0.05),
+        says(OK + b"Transfer-Encoding: chunked\r\n\r\n", *[b"1\r\nx\r\n"] * 100, pause=0.05),
+        falls_silent_after(OK + b"Content-Length: 10\r\n\r\nx"),
     ],
     ids=["silence", "a drip", "a drip of chunks", "a stop"],
 )
@@ -125,7 +135,7 @@ def test_no_answer_takes_for_ever(way: Way, serve: Serve, script: Script) -> Non
     with serve(script) as server:
         started = time.monotonic()
         assert broken(way, server.account, GET, margin=0.4) == (True, False)
-        assert time.monotonic() - started < 1.8
+        assert time.monotonic() - started < 4
 
 
 def test_headers_that_drip_in_are_bounded_by_aiohttp(serve: Serve, way: Way) -> None:
