@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 FAIL_ON: Final[frozenset[str]] = frozenset({"FAILED", "TIMED_OUT", "CANCELLED"})
 CENTURY: Final = 100 * 365.0 * 86_400
 CAN_FAIL: Final[frozenset[str]] = model.FINAL - {"PASSED"}
+TEST_CAN_FAIL: Final[frozenset[str]] = CAN_FAIL - {"TIMED_OUT"}
+"""A test session has no status TIMED_OUT."""
+TEST_FAIL_ON: Final[frozenset[str]] = FAIL_ON & TEST_CAN_FAIL
 
 Tags = str | Iterable[str] | Iterable[Iterable[str]]
 
@@ -105,14 +108,14 @@ def target(check_ids: object, tags: object, *, all_checks: bool) -> Target:
     )
 
 
-def fail_on(value: str | Iterable[str]) -> frozenset[str]:
+def fail_on(value: str | Iterable[str], can_fail: frozenset[str] = CAN_FAIL) -> frozenset[str]:
     """Return the statuses that fail a gate.
 
-    :raises InvalidInput: one is not FAILED, TIMED_OUT, CANCELLED or DEGRADED.
+    :raises InvalidInput: one is not FAILED, TIMED_OUT, CANCELLED or DEGRADED (test sessions: no TIMED_OUT).
     """
     words = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
-    if unknown := sorted(str(word) for word in words if not isinstance(word, str) or word not in CAN_FAIL):
-        raise InvalidInput(f"fail_on: {', '.join(unknown)} is none of {', '.join(sorted(CAN_FAIL))}.")
+    if unknown := sorted(str(word) for word in words if not isinstance(word, str) or word not in can_fail):
+        raise InvalidInput(f"fail_on: {', '.join(unknown)} is none of {', '.join(sorted(can_fail))}.")
     return frozenset(words)
 
 

@@ -60,7 +60,7 @@ class ChecklyHook(TestSessionHook):
         """
         target = arguments.target(check_ids, tags, all_checks=all_checks)
         started = self._ask(endpoints.trigger(target, refresh_cache=refresh_cache), timeout)
-        self._require_all(target, started)
+        require_all(target, started, started)
         return started
 
     async def atrigger_check_sessions(
@@ -75,7 +75,7 @@ class ChecklyHook(TestSessionHook):
         """Do what `trigger_check_sessions` does."""
         target = arguments.target(check_ids, tags, all_checks=all_checks)
         started = await self._aask(endpoints.trigger(target, refresh_cache=refresh_cache), timeout)
-        self._require_all(target, started)
+        require_all(target, started, started)
         return started
 
     def get_check_session(self, check_session_id: str) -> JsonObject:
@@ -164,19 +164,24 @@ class ChecklyHook(TestSessionHook):
             f"Connected to Checkly account {account.get('name') or account.get('id')!r} (plan {plan}).",
         )
 
-    def _require_all(self, target: Target, started: Sequence[JsonObject]) -> None:
-        """See to it that each check that was asked for has a session."""
-        have = {str(session["checkId"]).lower() for session in started}
-        missing = [check_id for check_id in target.check_ids if check_id not in have]
-        if missing and target.tags:
-            log.warning("Not run, since the tags leave them out: checks %s.", ", ".join(missing))
-        elif missing:
-            raise ChecksNotRun(
-                f"Checkly started no session for {', '.join(missing)}: deleted, deactivated, or of another "
-                f"account? Activate or remove them. The other {len(started)} check(s) were started.",
-                check_ids=missing,
-                sessions=started,
-            )
+
+def require_all(target: Target, ran: Sequence[JsonObject], sessions: Sequence[JsonObject]) -> None:
+    """See to it that each check that was asked for runs.
+
+    :param ran: what names the checks that do, by `checkId`.
+    :raises ChecksNotRun: one does not; where tags are given too, it is only a warning.
+    """
+    have = {str(each.get("checkId")).lower() for each in ran}
+    missing = [check_id for check_id in target.check_ids if check_id not in have]
+    if missing and target.tags:
+        log.warning("Not run, since the tags leave them out: checks %s.", ", ".join(missing))
+    elif missing:
+        raise ChecksNotRun(
+            f"Checkly started no session for {', '.join(missing)}: deleted, deactivated, or of another "
+            f"account? Activate or remove them. The other {len(have)} check(s) were started.",
+            check_ids=missing,
+            sessions=sessions,
+        )
 
 
 def _diagnosis(error: ChecklyError) -> str:

@@ -1,37 +1,26 @@
-"""The operator: triggers checks, waits for them, and gates what follows."""
+"""The operators: trigger checks, wait for them, and gate what follows."""
 
 from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import (
-    AirflowSkipException,
-    conf,
-)
-
-from airflow_provider_checkly import arguments
+from airflow_provider_checkly import arguments, orders, secret_values
 from airflow_provider_checkly.api import model
-from airflow_provider_checkly.api.errors import (
-    ChecklyNotFound,
-    ChecksNotRun,
-    InvalidInput,
-    NoMatchingChecks,
-)
-from airflow_provider_checkly.checkpoint import Checkpoint
-from airflow_provider_checkly.hooks import ChecklyHook
+from airflow_provider_checkly.api.errors import ChecksNotRun
+from airflow_provider_checkly.connection import TEST_SESSIONS
+from airflow_provider_checkly.hooks import require_all
 from airflow_provider_checkly.runner import SessionRunner
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import timedelta
+    from collections.abc import Iterable, Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_checkly.api.wire import JsonObject
-    from airflow_provider_checkly.arguments import Tags
-
+    from airflow_provider_checkly.orders import Options
+    from airflow_provider_checkly.verdict import Outcome
 
 log = logging.getLogger(__name__)
 
@@ -65,86 +54,14 @@ class ChecklyRunChecksOperator(SessionRunner):
     template_fields: Sequence[str] = ("checkly_conn_id", "check_ids", "tags")
 
     def __init__(
-        self,
-        *,
-        check_ids: str | Iterable[str] | None = None,
-        tags: Tags | None = None,
-        all_checks: bool = False,
-        refresh_cache: bool = False,
-        wait_for_completion: bool = True,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        timeout: float | timedelta = 3600,
-        fail_on: str | Iterable[str] = arguments.FAIL_ON,
-        fail_fast: bool = False,
-        on_no_match: Literal["fail", "skip"] = "fail",
-        soft_fail: bool = False,
-        cancel_on_kill: bool = True,
-        reattach: bool = True,
-        retry_failed: bool = False,
-        checkly_conn_id: str = ChecklyHook.default_conn_name,
-        **kwargs: Any,
+        self, *, fail_on: str | Iterable[str] = arguments.FAIL_ON, fail_fast: bool = False, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.check_ids = check_ids
-        self.tags = tags
-        self.checkly_conn_id = checkly_conn_id
-        self.all_checks = all_checks
-        self.refresh_cache = refresh_cache
-        self.wait_for_completion = wait_for_completion
-        self.deferrable = deferrable
-        self.timeout = arguments.positive_seconds(timeout, "timeout")
         self.fail_on = arguments.fail_on(fail_on)
         self.fail_fast = fail_fast
-        self.on_no_match = arguments.one_of(on_no_match, ("fail", "skip"), "on_no_match")
-        self.soft_fail = soft_fail
-        self.cancel_on_kill = cancel_on_kill
-        self.reattach = reattach
-        self.retry_failed = retry_failed
-        given = {"check_ids": check_ids, "tags": tags}
-        self._given = [argument for argument, value in given.items() if value is not None]
-        self._known: dict[str, JsonObject | None] = {}
         self._stop_on = self.fail_on if fail_fast else frozenset()
 
-    def _sessions(self, context: Context, until: float) -> list[JsonObject]:
-        """Return the sessions to wait for: those of an earlier try that was cut off, else new ones."""
-        checkpoint = Checkpoint(context)
-        earlier = self._earlier(checkpoint.earlier())
-        failed = [session for session in earlier if model.is_final(session) and not self._passed(session)]
-        if earlier and not failed and self.reattach:
-            log.info("Going on with the %d check session(s) of an earlier try.", len(earlier))
-            return earlier
-        checkpoint.about_to_start()
-        if failed and self.retry_failed:
-            log.info("Triggering the %d check(s) again that did not pass.", len(failed))
-            sessions = self._again(earlier, failed, until)
-        else:
-            sessions = self._start(context, until)
-        checkpoint.started([model.session_id(session) for session in sessions])
-        return sessions
-
-    def _earlier(self, ids: Sequence[str]) -> list[JsonObject]:
-        try:
-            return self._read(ids)
-        except ChecklyNotFound as error:
-            log.warning("%s The checks are triggered again.", error)
-            return []
-
-    def _passed(self, session: JsonObject) -> bool:
-        return model.status(session) in {"PASSED", "DEGRADED"} - self.fail_on
-
-    def _again(
-        self, earlier: Sequence[JsonObject], failed: Sequence[JsonObject], until: float
-    ) -> list[JsonObject]:
-        """Trigger the failed checks; each check keeps its place, with its newest session."""
-        check_ids = [str(session["checkId"]) for session in failed]
-        started = self.hook.trigger_check_sessions(
-            check_ids, refresh_cache=self.refresh_cache, timeout=until - time.time()
-        )
-        newest = {str(session["checkId"]): session for session in (*earlier, *started)}
-        return list(newest.values())
-
     def _start(self, context: Context, until: float) -> list[JsonObject]:
-        self._refuse_nothing()
         try:
             return self.hook.trigger_check_sessions(
                 self.check_ids,
@@ -153,16 +70,138 @@ class ChecklyRunChecksOperator(SessionRunner):
                 refresh_cache=self.refresh_cache,
                 timeout=until - time.time(),
             )
-        except NoMatchingChecks as error:
-            if self.on_no_match == "skip":
-                raise AirflowSkipException(str(error)) from error
-            raise
         except ChecksNotRun as error:
             self._announce(context, error.sessions)
             raise
 
-    def _refuse_nothing(self) -> None:
-        """Refuse an argument that was given and rendered to None: without it, more checks would match."""
-        for argument in self._given:
-            if getattr(self, argument) is None:
-                raise InvalidInput(f"{argument} rendered to nothing (None).")
+    def _again(
+        self,
+        context: Context,  # noqa: ARG002 - the base class's
+        until: float,
+        earlier: Sequence[JsonObject],
+        failed: Sequence[JsonObject],
+    ) -> list[JsonObject]:
+        """Trigger the failed checks; each check keeps its place, with its newest session."""
+        log.info("Triggering the %d check(s) again that did not pass.", len(failed))
+        check_ids = [str(session["checkId"]) for session in failed]
+        started = self.hook.trigger_check_sessions(
+            check_ids, refresh_cache=self.refresh_cache, timeout=until - time.time()
+        )
+        newest = {str(session["checkId"]): session for session in (*earlier, *started)}
+        return list(newest.values())
+
+
+class ChecklyRunTestSessionOperator(SessionRunner):
+    """Run checks in one Checkly test session, wait for its end, and fail if a check did not pass.
+
+    It does what `checkly trigger` does. A test session alerts nobody, takes environment variables and a
+    location, and costs one wait however many checks it has. It returns a list of one session as Checkly
+    returned it; XCom `test_session_ids` (for the sensor) and `checkly_link` are there before the wait begins.
+
+    :param run_location: a public region ("eu-central-1") or the slug of a private location. (templated)
+    :param check_ids: UUIDs of checks; each must run, else the task fails. (templated)
+    :param tags: a list means AND, a list of lists OR of ANDs; `!tag` negates; with `check_ids`, both must
+        match. (templated)
+    :param all_checks: run every active check of the account.
+    :param allow_deactivated: let deactivated checks match, too.
+    :param name: of the session; default: DAG, task, run and try. (templated)
+    :param metadata: as in Checkly's API; default: DAG, run, try, and the task's page in Airflow. (templated)
+    :param environment_variables: names and values that the checks get. (templated)
+    :param secret_environment_variables: names, and where the values are: "variable:NAME" for an Airflow
+        variable, "connection:CONN_ID" for the password of a connection. Checkly never shows them.
+    :param retry_strategy: as in Checkly's API, e.g. `{"type": "FIXED", "maxRetries": 2}`.
+    :param refresh_cache: let Playwright Check Suites install their dependencies anew.
+    :param wait_for_completion: False: return the session as it started, without a verdict.
+    :param deferrable: wait in the triggerer, without a worker slot.
+    :param timeout: seconds (or a timedelta) that the wait may take in one try.
+    :param fail_on: the statuses that fail the task: FAILED, CANCELLED, DEGRADED.
+    :param on_no_match: "fail" or "skip" where no check matches.
+    :param soft_fail: skip instead of failing, on a failing status and on the time-out.
+    :param cancel_on_kill: cancel the session when a user ends the task or its time is up; Checkly stops
+        Playwright Check Suites only.
+    :param reattach: on Airflow 3.3+, let a retry go on with the session of a try that was cut off.
+    :param retry_failed: let Airflow retry a failed verdict; the whole session then runs again.
+    :param checkly_conn_id: the connection. (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        "checkly_conn_id",
+        "check_ids",
+        "tags",
+        "run_location",
+        "name",
+        "metadata",
+        "environment_variables",
+    )
+    resource = TEST_SESSIONS
+
+    def __init__(
+        self,
+        *,
+        run_location: str,
+        allow_deactivated: bool = False,
+        name: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        environment_variables: Mapping[str, str] | None = None,
+        secret_environment_variables: Mapping[str, str] | None = None,
+        retry_strategy: JsonObject | None = None,
+        fail_on: str | Iterable[str] = arguments.TEST_FAIL_ON,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.run_location = run_location
+        self.name = name
+        self.metadata = metadata
+        self.environment_variables = environment_variables
+        self.secret_environment_variables = secret_environment_variables
+        self.allow_deactivated = allow_deactivated
+        self.retry_strategy = orders.retry_strategy(retry_strategy)
+        self.fail_on = arguments.fail_on(fail_on, arguments.TEST_CAN_FAIL)
+
+    def _session_name(self, context: Context) -> str:
+        if self.name is not None:
+            return orders.text(self.name, "name")
+        ti = context["ti"]
+        mapped = ti.map_index is not None and ti.map_index >= 0
+        index = f"[{ti.map_index}]" if mapped else ""
+        return f"{ti.dag_id}.{ti.task_id}{index} {ti.run_id} try {ti.try_number}"
+
+    def _options(self, context: Context) -> Options:
+        secrets = self.secret_environment_variables or {}
+        return {
+            "name": self._session_name(context),
+            "run_location": self.run_location,
+            "check_ids": self.check_ids,
+            "tags": self.tags,
+            "all_checks": self.all_checks,
+            "environment_variables": self.environment_variables or {},
+            "secret_environment_variables": secret_values.resolve(secrets, "secret_environment_variables"),
+            "retry_strategy": self.retry_strategy,
+            "metadata": _metadata(context) if self.metadata is None else self.metadata,
+            "allow_deactivated": self.allow_deactivated,
+            "refresh_cache": self.refresh_cache,
+        }
+
+    def _start(self, context: Context, until: float) -> list[JsonObject]:
+        left = until - time.time()
+        return [self.hook.trigger_test_session(timeout=left, **self._options(context))]
+
+    def _finish(self, context: Context, outcome: Outcome) -> list[JsonObject]:
+        sessions = super()._finish(context, outcome)
+        target = arguments.target(self.check_ids, self.tags, all_checks=self.all_checks)
+        ran = [result for session in sessions for result in model.results(session)]
+        require_all(target, ran, sessions)
+        return sessions
+
+
+def _metadata(context: Context) -> dict[str, str]:
+    """Return what Checkly shows beside a test session: where in Airflow it comes from."""
+    ti = context["ti"]
+    page = getattr(ti, "log_url", None)
+    return {
+        "environment": "Airflow",
+        "branchName": ti.dag_id,
+        "commitId": ti.run_id,
+        "commitMessage": f"{ti.task_id} try {ti.try_number}",
+        **({"repoUrl": str(page)} if page else {}),
+    }

@@ -116,9 +116,9 @@ class Options(TypedDict, total=False):
     """What a test session can be ordered with.
 
     `name` and `run_location` (public region, or slug of a private location) are required; `check_ids`,
-    `tags` and `all_checks` say which checks, as for check sessions; `allow_deactivated` lets deactivated checks
-    match; `environment_variables` and `secret_environment_variables` (which Checkly never shows) reach the
-    checks, 50 at most; `retry_strategy` and `metadata` are as in Checkly's API.
+    `tags` and `all_checks` say which checks, as for check sessions; `allow_deactivated` lets deactivated
+    checks match; `environment_variables` and `secret_environment_variables` (which Checkly never shows) reach
+    the checks, 50 at most; `retry_strategy` and `metadata` are as in Checkly's API.
     """
 
     name: Required[str]

@@ -1,4 +1,4 @@
-"""The sensor: waits for check sessions that somebody else started."""
+"""The sensors: wait for sessions that somebody else started."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_checkly import arguments
 from airflow_provider_checkly.api import model
 from airflow_provider_checkly.api.calls import MAX_WAIT_SECONDS
+from airflow_provider_checkly.connection import TEST_SESSIONS
 from airflow_provider_checkly.exceptions import ChecksTimedOut
 from airflow_provider_checkly.hooks import ChecklyHook
-from airflow_provider_checkly.triggers import deadline
+from airflow_provider_checkly.triggers import IDS_KEYS, deadline
 from airflow_provider_checkly.verdict import Outcome, airflow_errors
 from airflow_provider_checkly.waiter import SessionWaiter
 
@@ -34,39 +35,28 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class ChecklyCheckSessionSensor(SessionWaiter, BaseSensorOperator):
-    """Wait for the end of check sessions, and fail if one did not pass.
-
-    It never cancels, since it did not start the sessions. It returns the session as Checkly returned it: a
-    dict for one id given as a string, else a list. In poke mode a poke is one long poll, and `poke_interval`
-    defaults to 1 second; in reschedule mode it is one plain GET, every 60 seconds.
-
-    :param check_session_ids: UUIDs, e.g. the XCom `check_session_ids` of the operator. (templated)
-    :param deferrable: wait in the triggerer, without a worker slot; `mode` then means nothing.
-    :param fail_on: the statuses that fail the task: FAILED, TIMED_OUT, CANCELLED, DEGRADED.
-    :param checkly_conn_id: the connection. (templated)
-    """
-
-    template_fields: Sequence[str] = ("checkly_conn_id", "check_session_ids")
+class SessionSensor(SessionWaiter, BaseSensorOperator):
+    """What the sensors share: three ways to wait for sessions, and one verdict."""
 
     def __init__(
         self,
         *,
-        check_session_ids: str | Iterable[str],
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        fail_on: str | Iterable[str] = arguments.FAIL_ON,
         checkly_conn_id: str = ChecklyHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("poke_interval", 60 if kwargs.get("mode") == "reschedule" else 1)
         super().__init__(**kwargs)
-        self.check_session_ids = check_session_ids
         self.checkly_conn_id = checkly_conn_id
         self.deferrable = deferrable
-        self.fail_on = arguments.fail_on(fail_on)
         arguments.positive_seconds(self.timeout, "timeout")
         self._known = {}
         self._until: float | None = None
+
+    @property
+    def _asked(self) -> object:
+        """The ids as given."""
+        return getattr(self, IDS_KEYS[self.resource])
 
     def execute(self, context: Context) -> JsonObject | list[JsonObject]:
         """Wait in the way that `deferrable` and `mode` name."""
@@ -113,11 +103,11 @@ class ChecklyCheckSessionSensor(SessionWaiter, BaseSensorOperator):
         return airflow_errors(soft_fail=self.soft_fail, on_timeout=AirflowSensorTimeout)
 
     def _remember_ids(self) -> None:
-        ids = arguments.session_ids(self.check_session_ids)
+        ids = arguments.session_ids(self._asked, IDS_KEYS[self.resource])
         self._known = {each: self._known.get(each) for each in ids}
 
     def _value(self, sessions: list[JsonObject]) -> JsonObject | list[JsonObject]:
-        given = self.check_session_ids
+        given = self._asked
         one = isinstance(given, str) and not given.strip().startswith("[")
         return sessions[0] if one else sessions
 
@@ -134,10 +124,63 @@ class ChecklyCheckSessionSensor(SessionWaiter, BaseSensorOperator):
     def _read_in_turn(self) -> Outcome:
         """Read sessions up to the first that has not ended."""
         for session_id in self._known:
-            session = self.hook.get_check_session(session_id)
+            (session,) = self._read([session_id])
             self._known[session_id] = session
             if not model.is_final(session):
                 break
         seen = [session for session in self._known.values() if session]
         ended = {model.session_id(session) for session in seen if model.is_final(session)}
         return Outcome(tuple(self._known), tuple(seen), tuple(i for i in self._known if i not in ended))
+
+
+class ChecklyCheckSessionSensor(SessionSensor):
+    """Wait for the end of check sessions, and fail if one did not pass.
+
+    It never cancels, since it did not start the sessions. It returns the session as Checkly returned it: a
+    dict for one id given as a string, else a list. In poke mode a poke is one long poll, and `poke_interval`
+    defaults to 1 second; in reschedule mode it is one plain GET, every 60 seconds.
+
+    :param check_session_ids: UUIDs, e.g. the XCom `check_session_ids` of the operator. (templated)
+    :param deferrable: wait in the triggerer, without a worker slot; `mode` then means nothing.
+    :param fail_on: the statuses that fail the task: FAILED, TIMED_OUT, CANCELLED, DEGRADED.
+    :param checkly_conn_id: the connection. (templated)
+    """
+
+    template_fields: Sequence[str] = ("checkly_conn_id", "check_session_ids")
+
+    def __init__(
+        self,
+        *,
+        check_session_ids: str | Iterable[str],
+        fail_on: str | Iterable[str] = arguments.FAIL_ON,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.check_session_ids = check_session_ids
+        self.fail_on = arguments.fail_on(fail_on)
+
+
+class ChecklyTestSessionSensor(SessionSensor):
+    """Wait for the end of test sessions, and fail if a check did not pass.
+
+    It waits and returns as :class:`ChecklyCheckSessionSensor` does.
+
+    :param test_session_ids: UUIDs, e.g. the XCom `test_session_ids` of the operator. (templated)
+    :param deferrable: wait in the triggerer, without a worker slot; `mode` then means nothing.
+    :param fail_on: the statuses that fail the task: FAILED, CANCELLED, DEGRADED.
+    :param checkly_conn_id: the connection. (templated)
+    """
+
+    template_fields: Sequence[str] = ("checkly_conn_id", "test_session_ids")
+    resource = TEST_SESSIONS
+
+    def __init__(
+        self,
+        *,
+        test_session_ids: str | Iterable[str],
+        fail_on: str | Iterable[str] = arguments.TEST_FAIL_ON,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.test_session_ids = test_session_ids
+        self.fail_on = arguments.fail_on(fail_on, arguments.TEST_CAN_FAIL)

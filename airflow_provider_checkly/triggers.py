@@ -35,7 +35,11 @@ BACKSTOP: Final = timedelta(minutes=5)
 KILL_SECONDS: Final = 20.0
 """How long `on_kill` may take; Airflow allows it 30 seconds."""
 CANCEL_SECONDS: Final = 10.0
-IDS_KEY: Final = "check_session_ids"
+IDS_KEYS: Final[dict[Resource, str]] = {
+    "check-sessions": "check_session_ids",
+    "test-sessions": "test_session_ids",
+}
+"""The XCom that holds the sessions of a try."""
 SETTLING: Final = 3.0
 """Seconds beyond the supervisor's heartbeat interval that a deferral must last (Airflow 3.1 to 3.3.2)."""
 
@@ -121,7 +125,9 @@ class ChecklySessionTrigger(BaseTrigger):
     async def _cancel_unless_awaited(self) -> None:
         unfinished = [i for i, seen in self._known.items() if seen is None or not model.is_final(seen)]
         try:
-            if self.task_instance is None or await _is_awaited(self.task_instance, self.session_ids):
+            if self.task_instance is None or await _is_awaited(
+                self.task_instance, IDS_KEYS[self.resource], self.session_ids
+            ):
                 log.info("Nothing is cancelled: the task still waits for these check sessions.")
                 return
             await ChecklyHook(self.checkly_conn_id).acancel_sessions(
@@ -131,7 +137,7 @@ class ChecklySessionTrigger(BaseTrigger):
             log.exception("Nothing was cancelled.")
 
 
-async def _is_awaited(ti: TaskInstance, session_ids: Sequence[str]) -> bool:
+async def _is_awaited(ti: TaskInstance, key: str, session_ids: Sequence[str]) -> bool:
     """Return whether the task goes on waiting for these sessions.
 
     `on_kill` also fires in a triggerer that was frozen while another one took over. A user's action leaves
@@ -145,7 +151,7 @@ async def _is_awaited(ti: TaskInstance, session_ids: Sequence[str]) -> bool:
     )
     get_xcom = sync_to_async(XCom.get_one)
     ids = await get_xcom(
-        key=IDS_KEY, dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, map_index=ti.map_index
+        key=key, dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, map_index=ti.map_index
     )
     name = ti.task_id if ti.map_index < 0 else f"{ti.task_id}_{ti.map_index}"
     return states.get(ti.run_id, {}).get(name) in {"deferred", "up_for_retry"} and ids == list(session_ids)

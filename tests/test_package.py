@@ -121,9 +121,10 @@ LAYERS: dict[str, set[str]] = {
     "triggers": {"api", "connection", "hooks", "verdict"},
     "checkpoint": {"api"},
     "waiter": {"api", "connection", "hooks", "links", "triggers", "verdict"},
-    "runner": {"api", "triggers", "verdict", "waiter"},
-    "operators": {"api", "arguments", "checkpoint", "hooks", "runner"},
-    "sensors": {"api", "arguments", "exceptions", "hooks", "links", "triggers", "verdict", "waiter"},
+    "runner": {"api", "arguments", "checkpoint", "hooks", "triggers", "verdict", "waiter"},
+    "secret_values": {"api"},
+    "operators": {"api", "arguments", "connection", "hooks", "orders", "runner", "secret_values", "verdict"},
+    "sensors": {"api", "arguments", "connection", "exceptions", "hooks", "triggers", "verdict", "waiter"},
 }
 
 
