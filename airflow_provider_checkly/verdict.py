@@ -89,7 +89,8 @@ class Outcome:
 
 
 def _sessions_from_event(sessions: Sequence[Json]) -> tuple[JsonObject, ...]:
-    return tuple(model.checked_session(session, "The trigger's event") for session in sessions)
+    source = "The trigger's event"
+    return tuple(model.checked_session(session, source, model.kind_of(session)) for session in sessions)
 
 
 def _texts(values: Sequence[object]) -> tuple[str, ...]:

@@ -134,9 +134,9 @@ def checked_session(value: Json, source: str, kind: SessionKind = CHECK_SESSION)
     return value
 
 
-def kind_of(session: JsonObject) -> SessionKind:
+def kind_of(session: Json) -> SessionKind:
     """Return the kind of a session."""
-    return TEST_SESSION if TEST_SESSION.ids[0] in session else CHECK_SESSION
+    return TEST_SESSION if isinstance(session, dict) and TEST_SESSION.ids[0] in session else CHECK_SESSION
 
 
 def session_id(session: JsonObject) -> str:
