@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from airflow_provider_checkly.emulator.background import DEFAULT_ACCOUNT, DEFAULT_KEY, Emulator
 from airflow_provider_checkly.emulator.checks import BadChecks, is_uuid, load_checks
+from airflow_provider_checkly.emulator.locations import DEFAULT_PRIVATE
 from airflow_provider_checkly.emulator.records import Record, log_line
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def _emulator(options: argparse.Namespace) -> Emulator:
         api_key=options.api_key,
         account_id=options.account_id,
         host_port=options.port,
+        private_locations=options.private_location or [DEFAULT_PRIVATE],
+        rca=options.rca,
         log=_log,
     )
 
@@ -86,6 +89,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--retry-after", type=_seconds, default=0, help="seconds a 408 asks for; none for no header"
+    )
+    parser.add_argument(
+        "--private-location",
+        action="append",
+        metavar="SLUG",
+        help=f"a private location for test sessions, may be repeated; {DEFAULT_PRIVATE} if there is none",
+    )
+    parser.add_argument(
+        "--no-rca", dest="rca", action="store_false", help="refuse root-cause analyses as a small plan does"
     )
     return parser
 

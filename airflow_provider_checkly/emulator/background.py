@@ -73,7 +73,7 @@ class Emulator:
         locations = Locations(private_locations)
         accounts = Accounts(self.account_id, api_key)
         self._heartbeats = Heartbeats(self.model)
-        groups = Groups(self.model)
+        self.groups = Groups(self.model)
         routes = [
             *locations.routes(),
             *CheckSessions(self.model, retry_after).routes(),
@@ -82,8 +82,8 @@ class Emulator:
             *TestSessionResults(self.model).routes(),
             *CheckList(self.model).routes(),
             *CheckResults(self.model).routes(),
-            *ErrorGroups(groups).routes(),
-            *RootCauseAnalyses(groups, allowed=rca).routes(),
+            *ErrorGroups(self.groups).routes(),
+            *RootCauseAnalyses(self.groups, allowed=rca).routes(),
             *self._heartbeats.routes(),
         ]
         self._server = Server(accounts, RateLimit(rate_limit, time.time), routes, log)

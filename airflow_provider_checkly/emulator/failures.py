@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from uuid import UUID, uuid5
 
@@ -64,4 +65,9 @@ def error_hash(message: str) -> str:
 def error_group_id(scope: Scope, check: Check, result: Result) -> str | None:
     """Give the id of the error group that a result belongs to, if it has an error."""
     message = error_message(check, result)
-    return None if message is None else str(uuid5(NAMESPACE, f"{scope} {check.id} {error_hash(message)}"))
+    return None if message is None else _group_id(scope, check.id, message)
+
+
+@cache
+def _group_id(scope: Scope, check_id: str, message: str) -> str:
+    return str(uuid5(NAMESPACE, f"{scope} {check_id} {error_hash(message)}"))

@@ -60,7 +60,7 @@ def grpc_json(evidence: Evidence) -> dict[str, JSON]:
             "port": GRPC_PORT,
             "grpcMethod": "grpc.health.v1.Health/Check",
             "responseMessage": "",
-            "grpcStatusMessage": "OK" if fine else (evidence.message or ""),
+            "grpcStatusMessage": "OK" if fine else "UNAVAILABLE",
             "healthStatusLabel": HEALTH[fine],
             "metadata": [],
             "discoveredMethods": None,
@@ -113,5 +113,5 @@ def _asserted(evidence: Evidence, source: str, comparison: str, target: str, act
     if evidence.timed_out:
         return []
     words = comparison.lower().replace("_", " ")
-    error = f"expected {actual} {words} {target}" if evidence.failed else None
+    error = f"expected {actual} to be {words} {target}" if evidence.failed else None
     return [assertion(source, comparison, target, actual, error=error)]

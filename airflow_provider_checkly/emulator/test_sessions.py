@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.emulator.checks import JSON
     from airflow_provider_checkly.emulator.locations import Locations
     from airflow_provider_checkly.emulator.model import Model
-    from airflow_provider_checkly.emulator.orders import Order
     from airflow_provider_checkly.emulator.sessions import TestSession
 
 PATH: Final = "/v1/test-sessions"
@@ -61,14 +60,16 @@ class TestSessions:
 
     async def trigger(self, request: web.Request) -> web.Response:
         """Start one test session with all matching checks."""
-        session = self._start(parse_order(await read_json(request), self._locations))
+        session = self._model.trigger_test(parse_order(await read_json(request), self._locations))
         if session is None:
             raise Problem(404, NO_MATCH)
-        return web.json_response(self._json(session), status=201)
+        shown = session_json(session, self._model.account_id, session.started_at)
+        return web.json_response(shown, status=201)
 
     async def find(self, request: web.Request) -> web.Response:
         """Show a test session as it is."""
-        return web.json_response(self._json(find_session(self._model, request)))
+        session = find_session(self._model, request)
+        return web.json_response(session_json(session, self._model.account_id, self._model.clock()))
 
     async def await_completion(self, request: web.Request) -> web.Response:
         """Hold the request until the test session is final, or as long as the caller allows."""
@@ -89,7 +90,7 @@ class TestSessions:
 
     async def trigger_for_cli(self, request: web.Request) -> web.Response:
         """Start a test session the way the official command line tool asks for it."""
-        session = self._start(parse_cli_order(await read_json(request), self._locations))
+        session = self._model.trigger_test(parse_cli_order(await read_json(request), self._locations))
         if session is None:
             raise Problem(403, NO_MATCH, more={"errorCode": "ERR_NO_MATCHING_CHECKS"})
         return web.json_response(_cli_json(session), status=201)
@@ -98,12 +99,6 @@ class TestSessions:
         """Say where people look at a test session."""
         session = find_session(self._model, request)
         return web.json_response({"link": session_link(session, self._model.account_id)})
-
-    def _start(self, order: Order) -> TestSession | None:
-        return self._model.trigger_test(order)
-
-    def _json(self, session: TestSession) -> dict[str, JSON]:
-        return session_json(session, self._model.account_id, self._model.clock())
 
 
 def _cli_json(session: TestSession) -> dict[str, JSON]:

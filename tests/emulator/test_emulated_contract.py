@@ -1,9 +1,17 @@
 from __future__ import annotations
 
-from typing import Any
+import re
+import time
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
+
+from airflow_provider_checkly.emulator.orders import Order
+from airflow_provider_checkly.emulator.targets import Target
+
+if TYPE_CHECKING:
+    from airflow_provider_checkly.emulator import Emulator
 
 ERRORS = {
     400: "Bad Request",
@@ -25,16 +33,27 @@ PATHS = [
     ("GET", "/v1/test-sessions/{test}", {400, 401, 403, 404, 429}),
     ("GET", "/v1/test-sessions/{test}/completion", {400, 401, 403, 404, 408, 429}),
     ("POST", "/v1/test-sessions/{test}/cancel", {400, 401, 403, 404, 429}),
+    ("GET", "/v1/test-sessions/{test}/results/{result}", {400, 401, 403, 404, 429}),
+    ("GET", "/v1/test-sessions/{test}/results/{result}/assets", {400, 401, 403, 404, 429}),
+    ("GET", "/v1/check-results/{check}/{checkResult}", {400, 401, 403, 404, 429}),
+    ("GET", "/v1/check-results/{check}/{checkResult}/assets", {400, 401, 403, 404, 429}),
+    ("GET", "/v1/check-statuses", {401, 403, 404, 429}),
+    ("GET", "/v1/check-statuses/{check}", {401, 403, 404, 429}),
+    ("GET", "/v1/error-groups", {401, 403, 429}),
+    ("GET", "/v1/error-groups/checks/{check}", {401, 403, 429}),
+    ("GET", "/v1/error-groups/{group}", {401, 403, 404, 429}),
+    ("PATCH", "/v1/error-groups/{group}", {401, 403, 404, 429}),
+    ("GET", "/v1/test-session-error-groups", {400, 401, 403, 429}),
+    ("GET", "/v1/test-session-error-groups/projects/{project}", {400, 401, 403, 429}),
+    ("GET", "/v1/test-session-error-groups/{testGroup}", {400, 401, 403, 404, 429}),
+    ("PATCH", "/v1/test-session-error-groups/{testGroup}", {400, 401, 403, 404, 429}),
+    ("POST", "/v1/root-cause-analyses/error-groups/{group}", {401, 402, 403, 404, 429}),
+    ("POST", "/v1/root-cause-analyses/test-session-error-groups/{testGroup}", {401, 402, 403, 404, 429}),
+    ("GET", "/v1/root-cause-analyses/{analysis}", {401, 403, 404, 429}),
     ("GET", "/v1/accounts", {401, 403, 429}),
     ("GET", "/v1/accounts/me", {401, 403, 404, 429}),
     ("GET", "/v1/accounts/{account}", {401, 403, 404, 429}),
 ]
-
-
-def test_the_document_covers_every_path(document: dict[str, Any]) -> None:
-    names = {"stuck": "{checkSessionId}", "test": "{testSessionId}", "account": "{accountId}"}
-    paths = {path.format(version="v1", **names) for _, path, _ in PATHS}
-    assert paths <= set(document["paths"])
 
 
 BODIES = {"/v1/test-sessions/trigger": {"name": "x", "runLocation": "eu-west-1"}}
@@ -43,23 +62,59 @@ BOTH = [
 ]
 
 
-@pytest.mark.parametrize(("version", "method", "path", "statuses"), BOTH)
-def test_answers_are_documented(
-    client: Any, version: str, method: str, path: str, statuses: set[int]
-) -> None:
-    stuck = {"name": "x", "runLocation": "eu-west-1", "target": {"checkId": client.fleet(7)}}
-    names = {
-        "version": version,
-        "stuck": client.start(client.fleet(7)[0]),
-        "test": client.post("/v1/test-sessions/trigger", stuck).json()["testSessionId"],
-        "account": client.emulator.account_id,
+def test_each_documented_path_is_here_and_each_of_these_is_documented(document: dict[str, Any]) -> None:
+    documented = {
+        (method.upper(), re.sub(r"\{\w+\}", "{}", path)): set(operation["responses"])
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
     }
-    asked = path.format(**names)
-    answer = client.ask(method, asked, params={"maxWaitSeconds": 1}, json=BODIES.get(path))
-    assert answer.status_code in (200, 201, 204, 408)
+    here = {
+        (method, re.sub(r"\{\w+\}", "{}", path.replace("{version}", version))): {str(one) for one in statuses}
+        for version, method, path, statuses in BOTH
+    }
+    assert set(here) == set(documented)
+    for operation, statuses in here.items():
+        assert {one for one in documented[operation] if int(one) >= 400} - {"400"} == statuses - {"400"}
+
+
+@pytest.fixture(scope="module")
+def names(shared: Emulator) -> dict[str, str]:
+    """Give one of everything: a session that is stuck, a result, an error group, an analysis."""
+    model, groups = shared.model, shared.groups
+    stuck, failing = (Target(ids=frozenset({model.checks[number].id})) for number in (6, 2))
+    (session,) = model.trigger(failing)
+    test = model.trigger_test(Order("x", "eu-west-1", failing))
+    stuck_test = model.trigger_test(Order("y", "eu-west-1", stuck))
+    assert test
+    assert stuck_test
+    time.sleep(0.1)
+    (group,), (test_group,) = groups.all("check"), groups.all("test-session")
+    return {
+        "stuck": model.trigger(stuck)[0].id,
+        "test": stuck_test.id,
+        "result": stuck_test.parts[0].runs[0].tries[-1],
+        "check": session.check.id,
+        "checkResult": session.runs[0].tries[-1],
+        "group": group.id,
+        "testGroup": test_group.id,
+        "project": str(uuid4()),
+        "analysis": groups.analyse(group, "").id,
+        "account": shared.account_id,
+    }
+
+
+@pytest.mark.parametrize("asked", BOTH, ids=lambda asked: f"{asked[1]} {asked[2]} {asked[0]}")
+def test_answers_are_documented(
+    visitor: Any, names: dict[str, str], asked: tuple[str, str, str, set[int]]
+) -> None:
+    version, method, template, statuses = asked
+    path = template.format(version=version, **names)
+    body = BODIES.get(template, {} if method == "PATCH" else None)
+    answer = visitor.ask(method, path, params={"maxWaitSeconds": 1}, json=body)
+    assert answer.status_code in (200, 201, 202, 204, 408)
     for status in statuses:
-        client.emulator.fail(path=asked, status=status)
-        answer = client.ask(method, asked)
+        visitor.emulator.fail(path=f"^{path}$", status=status)
+        answer = visitor.ask(method, path)
         assert answer.status_code == status
         assert answer.json()["statusCode"] == status
         assert answer.json()["error"] == ERRORS[status]

@@ -121,9 +121,10 @@ def test_bad_pages_are_400(visitor: Any, query: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("body", [None, {}, {"userContext": None}, {"userContext": "x" * 256}])
 def test_an_analysis(connect: Any, kind: str, body: Any) -> None:
-    with Emulator(speed=20) as checkly:
+    with Emulator(speed=100) as checkly:
         client = connect(checkly)
         meet(client, 3)
+        checkly.model.speed = 1
         (group,) = client.get(f"/v1/{kind}").json()
         answer = client.post(f"/v1/root-cause-analyses/{kind}/{group['id']}", body)
         assert answer.status_code == 202
@@ -131,10 +132,10 @@ def test_an_analysis(connect: Any, kind: str, body: Any) -> None:
         assert client.get(path).status_code == 202
         assert client.get(path).json() == {"id": answer.json()["id"], "status": "PENDING"}
         assert client.get(f"/v1/{kind}/{group['id']}").json()["rootCauseAnalyses"] == []
-        time.sleep(0.35)
+        checkly.model.clock = lambda: time.time() + 6
         done = client.get(path)
         (kept,) = client.get(f"/v1/{kind}/{group['id']}").json()["rootCauseAnalyses"]
-    assert (done.status_code, done.json()["status"], done.json()["durationMs"]) == (200, "COMPLETED", 300)
+    assert (done.status_code, done.json()["status"], done.json()["durationMs"]) == (200, "COMPLETED", 6000)
     assert done.json()["analysis"]["rootCause"] == kept["analysis"]["rootCause"]
     assert done.json()["errorGroupId"] == (group["id"] if kind == "error-groups" else None)
     context = (body or {}).get("userContext")

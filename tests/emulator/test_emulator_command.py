@@ -18,9 +18,10 @@ import pytest
 import requests
 
 from airflow_provider_checkly.emulator.__main__ import main
+from airflow_provider_checkly.emulator.background import DEFAULT_ACCOUNT, DEFAULT_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 STUCK = "c0000000-0000-4000-8000-000000000007"
@@ -42,14 +43,17 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def run_main(arguments: list[str], number: signal.Signals) -> int:
-    """Run main here, ask it one thing from a thread, then send the signal."""
+def run_main(
+    arguments: list[str], number: signal.Signals, ask: Callable[[str], object] = lambda _: None
+) -> int:
+    """Run main here, ask it one thing or more from a thread, then send the signal."""
     port = free_port()
 
     def ask_and_stop() -> None:
         for _ in range(200):
             try:
                 requests.get(f"http://127.0.0.1:{port}/v1/accounts", timeout=5)
+                ask(f"http://127.0.0.1:{port}")
                 break
             except requests.ConnectionError:
                 time.sleep(0.01)
@@ -168,3 +172,25 @@ def _hold_and_signal(
         session.get(url, headers=headers, timeout=5)
     finally:
         timer.join()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "slugs", "status"),
+    [
+        ([], ["emulated-dc"], 404),
+        (["--private-location", "cellar", "--private-location", "attic"], ["cellar", "attic"], 404),
+        (["--no-rca"], ["emulated-dc"], 402),
+    ],
+)
+def test_what_the_account_has(arguments: list[str], slugs: list[str], status: int) -> None:
+    headers = {"Authorization": f"Bearer {DEFAULT_KEY}", "X-Checkly-Account": DEFAULT_ACCOUNT}
+    seen: list[Any] = []
+
+    def ask(url: str) -> None:
+        private = requests.get(f"{url}/v1/private-locations", headers=headers, timeout=5)
+        path = f"{url}/v1/root-cause-analyses/error-groups/{STUCK}"
+        seen.append([one["slugName"] for one in private.json()])
+        seen.append(requests.post(path, headers=headers, timeout=5).status_code)
+
+    assert run_main(arguments, signal.SIGTERM, ask) == 0
+    assert seen == [slugs, status]
