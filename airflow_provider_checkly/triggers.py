@@ -35,6 +35,8 @@ BACKSTOP: Final = timedelta(minutes=5)
 KILL_SECONDS: Final = 20.0
 """How long `on_kill` may take; Airflow allows it 30 seconds."""
 CANCEL_SECONDS: Final = 10.0
+_UNDER_WAY: Final[set[asyncio.Future[None]]] = set()
+"""What `on_kill` still does; the event loop itself does not keep it from being collected."""
 IDS_KEYS: Final[dict[Resource, str]] = {
     "check-sessions": "check_session_ids",
     "test-sessions": "test_session_ids",
@@ -99,7 +101,10 @@ class ChecklySessionTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event: a ChecklyError becomes its content, anything unexpected is let through."""
         outcome = await self._outcome()
-        await asyncio.sleep(min(max(0.0, self.not_before - time.time()), self.hold_back))
+        pause = min(max(0.0, self.not_before - time.time()), self.hold_back)
+        if pause:
+            log.info("The task is resumed in %.0f s; Airflow 3.1 to 3.3.2 would fail it sooner.", pause)
+            await asyncio.sleep(pause)
         yield TriggerEvent(outcome.to_event())
 
     async def _outcome(self) -> Outcome:
@@ -160,6 +165,8 @@ async def _is_awaited(ti: TaskInstance, key: str, session_ids: Sequence[str]) ->
 async def _to_the_end(work: Coroutine[Any, Any, None], seconds: float) -> None:
     """Carry work out although Airflow 3.3 cancels `on_kill` again every second."""
     task = asyncio.ensure_future(asyncio.wait_for(work, seconds))
+    _UNDER_WAY.add(task)  # on Python 3.11 Airflow forgets `on_kill` before its end
+    task.add_done_callback(_UNDER_WAY.discard)
     while not task.done():
         with suppress(asyncio.CancelledError):
             await asyncio.wait({task})

@@ -44,6 +44,7 @@ class Deployment:
     :param home: an empty folder that takes everything Airflow writes; it is left as it is.
     :param dags: the files Airflow shall read.
     :param settings: further environment variables of all processes.
+    :param processes: the processes to run, each a name and the arguments of `airflow`.
     :param tell: called again and again with what is being waited for; what it raises ends the wait.
     """
 
@@ -53,17 +54,18 @@ class Deployment:
         dags: Iterable[Path],
         settings: Mapping[str, str] | None = None,
         tell: Callable[[str], None] = lambda _: None,
+        processes: Mapping[str, tuple[str, ...]] = PROCESSES,
     ) -> None:
         self.home = home.resolve()
         self.logs = self.home / "processes"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._dags = list(dags)
         self._tell = tell
-        self._port = free_port()
-        self._environment = environment(self.home, self._port) | dict(settings or {})
-        self.client: Client = (
-            Database(self.home, self.airflow) if IS_2 else Rest(f"http://{HOST}:{self._port}")
-        )
+        self._commands = dict(processes)
+        port = free_port()
+        self.url = f"http://{HOST}:{port}"
+        self._environment = environment(self.home, port) | dict(settings or {})
+        self.client: Client = Database(self.home, self.airflow) if IS_2 else Rest(self.url)
 
     def __enter__(self) -> Self:
         try:
@@ -99,6 +101,10 @@ class Deployment:
             )
         return process
 
+    def resume(self, name: str) -> None:
+        """Start one of the lasting processes, which has not run yet or was ended."""
+        self.start(name, *self._commands[name])
+
     def wait(self, pending: Callable[[], str], limit: float = START_LIMIT) -> None:
         """Wait until nothing is pending; it fails when a process of Airflow ends meanwhile."""
         end = time.monotonic() + limit
@@ -126,12 +132,12 @@ class Deployment:
         """End these processes, and all that they started, by SIGTERM and after some patience by SIGKILL."""
         ending = [self.processes.pop(name) for name in names]
         leaders = {process.pid for process in ending if process.poll() is None}
-        family = _family(leaders)
+        family = family_of(leaders)
         if patience:
             for process in ending:
                 process.terminate()
         _await_end(family, patience)
-        family |= _family(leaders)  # what was started in the meantime
+        family |= family_of(leaders)  # what was started in the meantime
         for member in _living(family):
             with contextlib.suppress(psutil.Error):
                 member.kill()
@@ -145,8 +151,8 @@ class Deployment:
         for path in self._dags:
             shutil.copy(path, self.home / "dags")
         self.airflow("db", "migrate")
-        for name, arguments in PROCESSES.items():
-            self.start(name, *arguments)
+        for name in self._commands:
+            self.resume(name)
         self.wait(self._missing)
 
     def _missing(self) -> str:
@@ -213,7 +219,7 @@ def free_port() -> int:
     raise DeploymentError("found no free port")
 
 
-def _family(leaders: set[int]) -> set[psutil.Process]:
+def family_of(leaders: set[int]) -> set[psutil.Process]:
     """Return the living processes of these sessions, and all their children."""
     members = {process for process in psutil.process_iter() if _session(process.pid) in leaders}
     for member in list(members):
