@@ -12,7 +12,7 @@ import re
 import ssl
 import time
 from contextlib import asynccontextmanager, contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -218,7 +218,9 @@ def _http_proxy(url: str) -> str | None:
     return proxy
 
 
-async def _aexchange(session: aiohttp.ClientSession, url: str, request: Request, limit: float) -> Response:
+async def _aexchange(
+    session: aiohttp.ClientSession, url: str, proxy: str | None, request: Request, limit: float
+) -> Response:
     started = time.monotonic()
     body = _Body(request)
     async with session.request(
@@ -227,7 +229,7 @@ async def _aexchange(session: aiohttp.ClientSession, url: str, request: Request,
         json=request.body,
         timeout=aiohttp.ClientTimeout(total=limit, sock_connect=CONNECT_SECONDS),
         allow_redirects=False,
-        proxy=_http_proxy(url),
+        proxy=proxy,
     ) as answer:
         async for chunk in answer.content.iter_chunked(CHUNK):
             body.add(chunk)
@@ -243,12 +245,16 @@ async def aiohttp_sender(account: Account, margin: float) -> AsyncIterator[Async
 
     async def send(request: Request) -> Response:
         try:
-            return await _aexchange(session, account.url(request), request, request.hold + margin)
+            limit = request.hold + margin
+            return await _aexchange(session, account.url(request), proxy(), request, limit)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             hopeless = isinstance(error, ValueError)
             taken = not (hopeless or isinstance(error, NEVER_TAKEN))
             _unreachable(request, account, error, taken=taken, hopeless=hopeless)
 
+    proxy = cache(
+        partial(_http_proxy, account.base_url)
+    )  # reading the environment costs as much as a request
     connector = aiohttp.TCPConnector(limit=0, ssl=await asyncio.to_thread(_trusted))
     jar = aiohttp.DummyCookieJar()
     async with aiohttp.ClientSession(
@@ -267,12 +273,23 @@ def send(sender: Sender, call: Call[T], patience: float) -> T:
 
 
 async def asend(sender: AsyncSender, call: Call[T], patience: float) -> T:
-    """Do what `send` does, without blocking the event loop."""
+    """Do what `send` does, without blocking the event loop.
+
+    Tenacity comes in after a first failure only: a thousand waits hardly ever need it, and it costs much.
+    """
+    began = time.monotonic()
+    failed: list[ChecklyError] = []
 
     async def once() -> T:
+        if failed:
+            raise failed.pop()
         return call.read(await sender(call.request))
 
-    return await AsyncRetrying(**policy(call.request, patience))(once)
+    try:
+        return await once()
+    except ChecklyError as error:
+        failed.append(error)
+    return await AsyncRetrying(**policy(call.request, patience - (time.monotonic() - began)))(once)
 
 
 def answer_to(sender: Sender, ask: Ask) -> Answer:
