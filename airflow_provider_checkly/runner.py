@@ -114,7 +114,7 @@ class SessionRunner(SessionWaiter):
             return []
 
     def _passed(self, session: JsonObject) -> bool:
-        return model.status(session) in {"PASSED", "DEGRADED"} - self.fail_on
+        return model.status(session) in model.GOOD - self.fail_on
 
     @contextmanager
     def _no_match(self) -> Iterator[None]:
@@ -166,7 +166,7 @@ class SessionRunner(SessionWaiter):
         context["ti"].xcom_push(key=IDS_KEYS[self.resource], value=list(self._known))
         self._push_link(context, sessions)
         for session in sessions:
-            log.info("%s: %s", model.label(session), model.link(session))
+            log.info("Runs at Checkly: %s. %s", model.label(session), model.link(session))
 
     def _stay(self, until: float) -> Outcome:
         log.info(

@@ -245,9 +245,8 @@ def airflow_errors(
     try:
         yield
     except ChecklyError as error:
-        raise for_airflow(
-            error, soft_fail=soft_fail, retry_failed=retry_failed, on_timeout=on_timeout
-        ) from error
+        leaving = for_airflow(error, soft_fail=soft_fail, retry_failed=retry_failed, on_timeout=on_timeout)
+        raise leaving.with_traceback(error.__traceback__) from error.__cause__
 
 
 def complete(outcome: Outcome, read: Callable[[Sequence[str]], list[JsonObject]]) -> Outcome:

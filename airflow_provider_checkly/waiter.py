@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from datetime import timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -82,8 +82,8 @@ class SessionWaiter(BaseOperator):
         return outcome
 
     def _defer(self, until: float) -> NoReturn:
-        left = timedelta(seconds=round(until - time.time()))
-        log.info("Deferring; the triggerer waits for the check sessions, for %s at most.", left)
+        latest = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        log.info("Deferring; the triggerer waits for the sessions, until %s at the latest.", latest)
         keywords = deferral(
             self.checkly_conn_id,
             list(self._known),

@@ -18,6 +18,7 @@ FinalStatus = Literal["PASSED", "FAILED", "DEGRADED", "TIMED_OUT", "CANCELLED"]
 RunningStatus = Literal["STARTED", "PROGRESS", "PROGRESS_FAILED", "PROGRESS_DEGRADED"]
 
 FINAL: Final[frozenset[str]] = frozenset(get_args(FinalStatus))
+GOOD: Final[frozenset[str]] = frozenset({"PASSED", "DEGRADED"})
 STATUSES: Final[frozenset[str]] = FINAL | frozenset(get_args(RunningStatus))
 
 TEST_STATUSES: Final[frozenset[str]] = frozenset({"RUNNING", "PASSED", "FAILED", "CANCELLED"})

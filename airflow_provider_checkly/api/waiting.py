@@ -156,10 +156,16 @@ class Wait:
 
 
 def _report(session: JsonObject, ended: int, asked: int) -> None:
-    seconds = model.seconds(session)
+    seconds, status = model.seconds(session), model.status(session)
     took = "" if seconds is None else f" after {seconds:.1f} s"
-    log.info(
+    log.log(
+        logging.INFO if status in model.GOOD else logging.WARNING,
         "%s %d of %d ended: %s %s%s. %s",
         model.kind_of(session).noun.capitalize(),
-        ended, asked, model.label(session), model.status(session), took, model.link(session),
-    )  # fmt: skip
+        ended,
+        asked,
+        model.label(session),
+        status,
+        took,
+        model.link(session),
+    )
