@@ -24,9 +24,15 @@ class Fields:
         self.values = value
         self._name = name
 
+    def given(self, name: str) -> JSON:
+        """Read whatever it is, which must be given."""
+        if name not in self.values:
+            raise Problem(400, f'"{self.path(name)}" is required.')
+        return self.values[name]
+
     def needed(self, name: str) -> str:
         """Read a text that must be given and not be empty."""
-        value = self._value(name, required=True)
+        value = self.given(name)
         if not isinstance(value, str) or not value:
             raise self.bad(name, "be a string that is not empty")
         return value
@@ -40,7 +46,7 @@ class Fields:
 
     def flag(self, name: str, *, required: bool = False) -> bool:
         """Read true or false, false if it is not given."""
-        value = self._value(name, required=required) if name in self.values or required else False
+        value = self.given(name) if required else self.values.get(name, False)
         if not isinstance(value, bool):
             raise self.bad(name, "be a boolean")
         return value
@@ -56,7 +62,7 @@ class Fields:
 
     def word(self, name: str, words: Sequence[str]) -> str:
         """Read one of several words, which must be given."""
-        value = self._value(name, required=True)
+        value = self.given(name)
         if not isinstance(value, str) or value not in words:
             raise self.bad(name, f"be one of [{', '.join(words)}]")
         return value
@@ -79,8 +85,3 @@ class Fields:
     def bad(self, name: str, wanted: str) -> Problem:
         """Say what a field must be."""
         return Problem(400, f'"{self.path(name)}" must {wanted}.')
-
-    def _value(self, name: str, *, required: bool) -> JSON:
-        if required and name not in self.values:
-            raise Problem(400, f'"{self.path(name)}" is required.')
-        return self.values.get(name)

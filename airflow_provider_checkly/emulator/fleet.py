@@ -2,6 +2,7 @@
 
 Two tags are made for gates: every check of `deploy-gate` passes, after 6 to 10 seconds; `deploy-gate-broken`
 is the same plus one that fails. Beware of a trigger without a target: one suite of the fleet never ends.
+The heartbeat is never run: it is pinged at `/ping/<its id>`.
 """
 
 from __future__ import annotations

@@ -120,9 +120,7 @@ def _variable(entry: JSON, number: int) -> Variable:
     fields = Fields(entry, f"environmentVariables.{number}")
     key = fields.needed("key")
     locked, secret = fields.flag("locked"), fields.flag("secret")
-    if "value" not in fields.values:
-        raise Problem(400, f'"{fields.path("value")}" is required.')
-    value = fields.values["value"]
+    value = fields.given("value")
     if not secret and value is not None and (not isinstance(value, str) or not value):
         raise fields.bad("value", "be null or a string that is not empty")
     return Variable(key, value, secret, locked)
