@@ -1,0 +1,146 @@
+"""The rules of a gate: which outcomes of checks let a task pass."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_checkly import arguments
+from airflow_provider_checkly.api.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+ALL: Final = 100
+
+
+@dataclass(frozen=True)
+class Gate:
+    """When a task passes: argument `gate` of operators and sensors, instead of `fail_on`.
+
+    It judges final results only, never the attempts before them. A rule whose data is missing fails. Failing
+    checks of `warn_only` and `warn_only_tags` break no rule, and are left out where the others are counted.
+
+    :param fail_on: the statuses that fail a check: FAILED, TIMED_OUT, CANCELLED (these by default), DEGRADED.
+        Test sessions know no TIMED_OUT.
+    :param min_passed_percent: how many of the checks must pass, from 0 to 100; without it, all.
+    :param max_failed: how many checks may fail instead; goes without `min_passed_percent`.
+    :param max_response_time: milliseconds that no location's final result may exceed, whatever its status.
+    :param warn_only: ids or names of checks whose failure only warns.
+    :param warn_only_tags: tags of such checks; the tags of checks that would break the gate, not those of
+        their groups, are then looked up at Checkly.
+    :raises InvalidInput: a rule cannot work, or contradicts another.
+    """
+
+    fail_on: str | Iterable[str] | None = None
+    min_passed_percent: float | None = None
+    max_failed: int | None = None
+    max_response_time: float | None = None
+    warn_only: str | Iterable[str] = ()
+    warn_only_tags: str | Iterable[str] = ()
+
+    def __post_init__(self) -> None:
+        if self.fail_on is not None:
+            self._set("fail_on", sorted(arguments.fail_on(self.fail_on)))
+        self._set("warn_only", _names(self.warn_only, "warn_only"))
+        self._set("warn_only_tags", _names(self.warn_only_tags, "warn_only_tags"))
+        _check_percent(self.min_passed_percent)
+        _check_failed(self.max_failed)
+        _check_milliseconds(self.max_response_time)
+        self._refuse_contradictions()
+
+    def _set(self, field: str, words: Iterable[str]) -> None:
+        """Keep words in one order, so that a DAG looks the same each time it is parsed."""
+        object.__setattr__(self, field, tuple(words))
+
+    def _refuse_contradictions(self) -> None:
+        if self.min_passed_percent is not None and self.max_failed is not None:
+            raise InvalidInput(
+                f"min_passed_percent={self.min_passed_percent} and max_failed={self.max_failed} "
+                f"say how many may fail in two ways; give one."
+            )
+        if self.tolerant and not self.statuses:
+            raise InvalidInput("min_passed_percent and max_failed mean nothing where fail_on is empty.")
+        if (self.warn_only or self.warn_only_tags) and not self.statuses and self.max_response_time is None:
+            raise InvalidInput("warn_only and warn_only_tags mean nothing where nothing can fail.")
+
+    @property
+    def statuses(self) -> frozenset[str]:
+        """The statuses that fail a check."""
+        return arguments.FAIL_ON if self.fail_on is None else frozenset(self.fail_on)
+
+    @property
+    def tolerant(self) -> bool:
+        """Whether some checks may fail."""
+        return self.min_passed_percent is not None or self.max_failed is not None
+
+    @property
+    def plain(self) -> bool:
+        """Whether any failing status fails the whole gate, whatever else is found."""
+        return not (self.tolerant or self.warn_only or self.warn_only_tags)
+
+    def for_test_sessions(self) -> Gate:
+        """Return the gate with the statuses of test sessions.
+
+        :raises InvalidInput: `fail_on` holds TIMED_OUT, which test sessions do not know.
+        """
+        given = arguments.TEST_FAIL_ON if self.fail_on is None else self.fail_on
+        return replace(self, fail_on=arguments.fail_on(given, arguments.TEST_CAN_FAIL))
+
+    def allows(self, failed: int, counted: int) -> bool:
+        """Return whether so many of the checks may fail."""
+        if self.max_failed is not None:
+            return failed <= self.max_failed
+        needed = ALL if self.min_passed_percent is None else self.min_passed_percent
+        return (counted - failed) * ALL >= needed * counted
+
+    def only_warns(self, check_id: str, name: str, tags: Collection[str] = ()) -> bool:
+        """Return whether the failure of a check only warns."""
+        named = any(entry in {check_id, name} or entry.lower() == check_id for entry in self.warn_only)
+        return named or bool(set(self.warn_only_tags) & set(tags))
+
+
+def chosen(gate: Gate | None, fail_on: str | Iterable[str] | None) -> Gate:
+    """Return the gate that an operator or sensor is given.
+
+    :raises InvalidInput: both are given, or one is none.
+    """
+    if gate is None:
+        return Gate(fail_on)
+    if not isinstance(gate, Gate):
+        raise InvalidInput(f"gate must be a Gate, not {gate!r}.")
+    if fail_on is not None:
+        raise InvalidInput(f"gate goes without fail_on={fail_on!r}; say Gate(fail_on=...).")
+    return gate
+
+
+def _names(value: object, argument: str) -> list[str]:
+    words = [value] if isinstance(value, str) else value
+    if not isinstance(words, Iterable) or isinstance(words, bytes | dict):
+        raise InvalidInput(f"{argument} must be a text or a list of texts, not {value!r}.")
+    names = list(words)
+    for name in names:
+        if not isinstance(name, str) or name.strip() in {"", "None"}:
+            raise InvalidInput(f"{argument} holds {name!r}, which names nothing.")
+    return sorted({name.strip() for name in names})
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _check_percent(value: float | None) -> None:
+    if value is not None and not (_is_number(value) and 0 <= value <= ALL):
+        raise InvalidInput(f"min_passed_percent must be a number from 0 to 100, not {value!r}.")
+
+
+def _check_failed(value: int | None) -> None:
+    if value is not None and not (isinstance(value, int) and _is_number(value) and value >= 0):
+        raise InvalidInput(f"max_failed must be a whole number from 0, not {value!r}.")
+
+
+def _check_milliseconds(value: float | None) -> None:
+    if value is not None and not (_is_number(value) and value > 0):
+        raise InvalidInput(f"max_response_time must be milliseconds above 0, not {value!r}.")

@@ -1,0 +1,377 @@
+"""The gate: pure functions, and one table of what it makes of what Checkly may say."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_checkly.api import model
+from airflow_provider_checkly.arguments import CAN_FAIL, FAIL_ON
+from airflow_provider_checkly.exceptions import InvalidInput
+from airflow_provider_checkly.gate import Gate, chosen
+from airflow_provider_checkly.judge import judge
+
+ID = "00000000-0000-4000-8000-{:012}".format
+
+
+def final(**fields: Any) -> Any:
+    return {"resultType": "FINAL", "runLocation": "eu-central-1", "responseTime": 100, **fields}
+
+
+def check(number: int, status: str, *results: Any, **fields: Any) -> Any:
+    """A check session of API v2."""
+    return {
+        "checkSessionId": ID(number),
+        "checkId": ID(1000 + number),
+        "name": f"Check {number}",
+        "status": status,
+        "results": list(results) or [final()],
+        **fields,
+    }
+
+
+def result(number: int, status: str | None, **fields: Any) -> Any:
+    """A final result of a test session."""
+    own = {"testSessionResultId": ID(5000 + number), "checkId": ID(1000 + number), "name": f"Check {number}"}
+    return final(**{**own, "status": status, **fields})
+
+
+def suite(status: str, *results: Any, number: int = 1) -> Any:
+    return {
+        "testSessionId": ID(number),
+        "name": f"Suite {number}",
+        "status": status,
+        "results": list(results),
+    }
+
+
+ATTEMPT = final(resultType="ATTEMPT", hasFailures=True, responseTime=9999)
+PLAIN = Gate()
+MOST = Gate(min_passed_percent=75)
+QUICK = Gate(max_response_time=500)
+ONE = Gate(max_failed=1)
+TEST = Gate().for_test_sessions()
+
+TABLE: dict[str, tuple[Gate, list[Any], str]] = {
+    # every final status of a check session
+    "passed": (PLAIN, [check(1, "PASSED")], ""),
+    "degraded": (PLAIN, [check(1, "DEGRADED")], ""),
+    "degraded fails": (
+        Gate("DEGRADED"),
+        [check(1, "DEGRADED")],
+        "1 of 1 checks did not pass: Check 1 DEGRADED.",
+    ),
+    "failed": (PLAIN, [check(1, "FAILED")], "1 of 1 checks did not pass: Check 1 FAILED."),
+    "timed out": (PLAIN, [check(1, "TIMED_OUT")], "Check 1 TIMED_OUT"),
+    "cancelled": (PLAIN, [check(1, "CANCELLED")], "Check 1 CANCELLED"),
+    "cancelled in API v1": (PLAIN, [check(1, "TIMED_OUT", final(isCancelled=True))], "Check 1 CANCELLED"),
+    "allowed": (Gate(["FAILED"]), [check(1, "TIMED_OUT"), check(2, "CANCELLED")], ""),
+    "not ended": (PLAIN, [check(1, "PROGRESS")], "Check 1 PROGRESS is no final status"),
+    "nothing": (PLAIN, [], "0 of 0 checks did not pass: none was found"),
+    "nothing at all is asked": (Gate([]), [check(1, "FAILED")], ""),
+    # attempts never count
+    "attempt, then final": (QUICK, [check(1, "PASSED", ATTEMPT, final())], ""),
+    "attempts only": (QUICK, [check(1, "PASSED", ATTEMPT)], "Check 1 no final result, so no response time"),
+    # numbers
+    "75 % of four": (MOST, [check(n, "FAILED" if n == 1 else "PASSED") for n in range(4)], ""),
+    "50 % of two": (
+        MOST,
+        [check(1, "FAILED"), check(2, "PASSED")],
+        (
+            "1 of 2 checks did not pass: Check 1 FAILED. "
+            "Asked: at least 75 % not CANCELLED, FAILED, TIMED_OUT; found: 50 %: 1 FAILED of 2."
+        ),
+    ),
+    "the same check twice": (
+        MOST,
+        [check(1, "FAILED"), check(2, "PASSED"), check(3, "PASSED", checkId=ID(1002))],
+        "found: 50 %",
+    ),
+    "all but one": (ONE, [check(1, "FAILED"), check(2, "PASSED")], ""),
+    "all but two": (ONE, [check(1, "FAILED"), check(2, "CANCELLED")], "found: 1 CANCELLED, 1 FAILED of 2"),
+    "0 %": (Gate(min_passed_percent=0), [check(1, "FAILED")], ""),
+    # response times
+    "at the limit": (QUICK, [check(1, "PASSED", final(responseTime=500))], ""),
+    "above it": (
+        QUICK,
+        [check(1, "PASSED", final(), final(responseTime=500.5, runLocation="us-east-1"))],
+        "1 of 1 checks did not pass: Check 1 500.5 ms in us-east-1 is above 500 ms.",
+    ),
+    "unknown time": (
+        QUICK,
+        [check(1, "PASSED", final(responseTime=None))],
+        "no response time in eu-central-1",
+    ),
+    "no place": (
+        QUICK,
+        [check(1, "PASSED", final(responseTime="1", runLocation=None))],
+        "no response time in an unnamed location",
+    ),
+    "no results": (QUICK, [check(1, "PASSED", results=[])], "no final result, so no response time"),
+    "no results, none needed": (PLAIN, [check(1, "PASSED", results=None)], ""),
+    "slow, though one may fail": (
+        Gate(max_failed=1, max_response_time=50),
+        [check(1, "PASSED"), check(2, "PASSED")],
+        "2 of 2 checks did not pass: Check 1 100 ms in eu-central-1",
+    ),
+    # warnings
+    "warns by name": (Gate(warn_only="Check 1"), [check(1, "FAILED"), check(2, "PASSED")], ""),
+    "warns by id": (Gate(warn_only=[ID(1001).upper()]), [check(1, "FAILED")], ""),
+    "warns when slow": (Gate(warn_only=["Check 1"], max_response_time=1), [check(1, "PASSED")], ""),
+    "another one": (Gate(warn_only=["Check 1"]), [check(1, "FAILED"), check(2, "FAILED")], "1 of 2 checks"),
+    "the others are counted": (
+        Gate(warn_only=["Check 1"], min_passed_percent=60),
+        [check(1, "FAILED"), check(2, "FAILED"), check(3, "PASSED")],
+        "found: 50 %: 1 FAILED of 2, 1 only warned",
+    ),
+    "a name like a number": (Gate(warn_only=["1"]), [check(1, "FAILED")], "Check 1 FAILED"),
+    # test sessions
+    "suite passed": (TEST, [suite("PASSED", result(1, "PASSED"))], ""),
+    "suite failed in part": (
+        TEST,
+        [suite("FAILED", result(1, "FAILED"), result(2, "PASSED"))],
+        "1 of 2 checks did not pass: Check 1 FAILED.",
+    ),
+    "suite, in part allowed": (
+        Gate(max_failed=1).for_test_sessions(),
+        [suite("FAILED", result(1, "FAILED"), result(2, "PASSED"))],
+        "",
+    ),
+    "suite cancelled": (TEST, [suite("CANCELLED", result(1, "CANCELLED"))], "Check 1 CANCELLED"),
+    "suite degraded": (
+        Gate("DEGRADED").for_test_sessions(),
+        [suite("PASSED", result(1, "PASSED", isDegraded=True), result(2, "PASSED"))],
+        "1 of 2 checks did not pass: Check 1 DEGRADED.",
+    ),
+    "suite, two locations": (
+        TEST,
+        [suite("FAILED", result(1, "PASSED"), result(1, "FAILED", runLocation="us-east-1"))],
+        "1 of 1 checks did not pass: Check 1 FAILED.",
+    ),
+    "suite, attempt then final": (
+        TEST,
+        [suite("PASSED", result(1, "FAILED", resultType="ATTEMPT"), result(1, "PASSED"))],
+        "",
+    ),
+    "suite without results": (TEST, [suite("PASSED")], "Test session Suite 1 no final result explains it"),
+    "suite, nothing says why": (
+        Gate(min_passed_percent=10).for_test_sessions(),
+        [suite("FAILED", result(1, "PASSED"))],
+        "Test session Suite 1 FAILED, no final result explains it",
+    ),
+    "suite, a result without a status": (
+        TEST,
+        [suite("PASSED", result(1, None))],
+        "UNKNOWN is no final status",
+    ),
+    "suite, a result that contradicts itself": (
+        TEST,
+        [suite("PASSED", result(1, "PASSED", hasErrors=True))],
+        "Check 1 FAILED",
+    ),
+    "suite, results without ids": (
+        TEST,
+        [suite("FAILED", result(1, "FAILED", checkId=None), result(2, "FAILED", checkId=None, name=None))],
+        f"2 of 2 checks did not pass: {ID(5002)} FAILED; Check 1 FAILED.",
+    ),
+    "suite, a result without anything": (
+        TEST,
+        [suite("FAILED", {"resultType": "FINAL", "status": "FAILED"})],
+        "a result without a name FAILED",
+    ),
+    "missing names": (PLAIN, [check(1, "FAILED", name=None)], f"{ID(1001)} FAILED"),
+}
+
+
+@pytest.mark.parametrize(("gate", "sessions", "text"), TABLE.values(), ids=TABLE.keys())
+def test_what_it_makes_of_what_checkly_may_say(gate: Gate, sessions: list[Any], text: str) -> None:
+    decision = judge(gate, sessions)
+    assert decision.passed is (text == "")
+    assert text in decision.text()
+    xcom = decision.to_xcom()
+    assert json.loads(json.dumps(xcom)) == xcom
+    assert xcom["passed"] is decision.passed
+    assert len({line.index("ASKED") for line in decision.table().splitlines() if "ASKED" in line}) == 1
+
+
+def test_the_table() -> None:
+    gate = Gate(min_passed_percent=90, max_response_time=2000, warn_only="Check 3")
+    sessions = [
+        check(1, "FAILED", final(responseTime=150)),
+        check(2, "PASSED", final(), final(responseTime=2310, runLocation="us-east-1")),
+        check(3, "CANCELLED", final(responseTime=None)),
+        check(4, "PASSED"),
+    ]
+    lines = judge(gate, sessions).table().splitlines()
+    assert lines[0] == "Gate not passed:"
+    assert [line.split()[0] for line in lines[1:]] == ["RULE", "checks", "response", "CHECK", *["Check"] * 3]
+    assert "66.67 %: 1 FAILED of 3, 1 only warned" in lines[2]
+    assert "slowest 2310 ms, 1 missing" in lines[3]
+    assert lines[5].split()[2:] == ["FAILED", "150", "ms", "broke", "it", "FAILED"]
+    assert lines[6].endswith("2310 ms in us-east-1 is above 2000 ms")
+    assert "only warned  CANCELLED; no response time in eu-central-1" in lines[7]
+
+
+def test_what_is_tolerated_is_told() -> None:
+    decision = judge(ONE, [check(1, "FAILED"), check(2, "PASSED")])
+    assert "tolerated" in decision.table()
+    assert decision.to_xcom()["tolerated"] == [
+        {
+            "check_id": ID(1001),
+            "name": "Check 1",
+            "status": "FAILED",
+            "slowest_ms": 100,
+            "session_ids": [ID(1)],
+            "reasons": ["FAILED"],
+        }
+    ]
+
+
+def test_long_tables_and_names_stay_readable() -> None:
+    decision = judge(PLAIN, [check(n, "FAILED", name=f"{n}\n" + "x" * 200) for n in range(60)])
+    lines = decision.table().splitlines()
+    assert len(lines) == 1 + 2 + 51 + 1
+    assert lines[-1] == "  and 10 more"
+    assert max(map(len, lines)) < 110
+    assert decision.text().endswith("; and 50 more.")
+
+
+def test_tags_are_given_from_outside() -> None:
+    gate = Gate(warn_only_tags=["flaky", "beta"])
+    sessions = [check(1, "FAILED")]
+    assert not judge(gate, sessions).passed
+    assert not judge(gate, sessions, tags={ID(1001): ["web"]}).passed
+    assert judge(gate, sessions, tags={ID(1001): ["web", "beta"]}).passed
+
+
+def test_what_has_not_ended_may_still_pass() -> None:
+    assert not judge(MOST, [check(1, "FAILED")], pending=2).passed
+    assert judge(MOST, [check(1, "FAILED")], pending=3).passed
+    assert judge(MOST, [check(1, "FAILED")], pending=3).checks == 4
+    assert not judge(PLAIN, [check(1, "FAILED")], pending=9).passed
+
+
+# Properties
+
+sessions_of_checks = st.lists(
+    st.tuples(st.integers(0, 9), st.sampled_from(sorted(model.FINAL)), st.none() | st.integers(0, 999)),
+    min_size=1,
+    max_size=8,
+).map(
+    lambda rows: [
+        check(n, status, final(responseTime=time), checkId=ID(1000 + number))
+        for n, (number, status, time) in enumerate(rows)
+    ]
+)
+sessions_of_tests = st.tuples(
+    st.sampled_from(["PASSED", "FAILED", "CANCELLED"]),
+    st.lists(
+        st.tuples(st.integers(0, 9), st.sampled_from(["PASSED", "FAILED", "CANCELLED", "?"]), st.booleans()),
+        max_size=8,
+    ),
+).map(lambda pair: [suite(pair[0], *(result(n, word, isDegraded=slow) for n, word, slow in pair[1]))])
+any_sessions = sessions_of_checks | sessions_of_tests
+statuses = st.frozensets(st.sampled_from(sorted(CAN_FAIL)), min_size=1)
+limits = st.none() | st.integers(1, 999)
+
+
+@given(any_sessions, statuses, limits)
+def test_what_the_plain_rule_fails_never_passes(
+    sessions: list[Any], fail_on: frozenset[str], limit: Any
+) -> None:
+    """Unless told so by numbers or warnings."""
+    plain = all(model.status(session) not in fail_on for session in sessions)
+    if judge(Gate(fail_on, max_response_time=limit), sessions).passed:
+        assert plain
+    strict = Gate(fail_on, min_passed_percent=100, max_response_time=limit)
+    assert judge(strict, sessions).passed == judge(Gate(fail_on, max_response_time=limit), sessions).passed
+    none = Gate(fail_on, max_failed=0, max_response_time=limit)
+    assert judge(none, sessions).passed == judge(strict, sessions).passed
+
+
+@given(any_sessions, st.integers(0, 100), limits, st.data())
+def test_the_order_of_sessions_means_nothing(
+    sessions: list[Any], percent: int, limit: Any, data: Any
+) -> None:
+    gate = Gate(min_passed_percent=percent, max_response_time=limit, warn_only=["Check 1"])
+    other = data.draw(st.permutations(sessions))
+    assert judge(gate, sessions).to_xcom() == judge(gate, other).to_xcom()
+    assert judge(gate, sessions).table() == judge(gate, other).table()
+
+
+@given(any_sessions, st.integers(0, 100))
+def test_asking_for_less_never_fails_more(sessions: list[Any], percent: int) -> None:
+    if judge(Gate(min_passed_percent=percent), sessions).passed:
+        assert judge(Gate(min_passed_percent=percent // 2), sessions).passed
+
+
+# Arguments
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"fail_on": ["PASSED"]}, "fail_on: PASSED"),
+    ({"fail_on": "NEW"}, "fail_on: NEW"),
+    ({"min_passed_percent": -1}, "min_passed_percent .* not -1"),
+    ({"min_passed_percent": 100.1}, "min_passed_percent .* not 100.1"),
+    ({"min_passed_percent": float("nan")}, "min_passed_percent .* not nan"),
+    ({"min_passed_percent": True}, "min_passed_percent .* not True"),
+    ({"min_passed_percent": "90"}, "min_passed_percent .* not '90'"),
+    ({"max_failed": -1}, "max_failed .* not -1"),
+    ({"max_failed": 1.5}, "max_failed .* not 1.5"),
+    ({"max_failed": False}, "max_failed .* not False"),
+    ({"max_response_time": -5}, "max_response_time .* not -5"),
+    ({"max_response_time": 0}, "max_response_time .* not 0"),
+    ({"max_response_time": float("nan")}, "max_response_time .* not nan"),
+    ({"max_response_time": float("inf")}, "max_response_time .* not inf"),
+    ({"min_passed_percent": 90, "max_failed": 1}, "min_passed_percent=90 and max_failed=1"),
+    ({"fail_on": [], "max_failed": 1}, "fail_on is empty"),
+    ({"fail_on": [], "warn_only": "x"}, "nothing can fail"),
+    ({"warn_only": [""]}, "warn_only holds ''"),
+    ({"warn_only": "None"}, "warn_only holds 'None'"),
+    ({"warn_only": [None]}, "warn_only holds None"),
+    ({"warn_only": 7}, "warn_only must be .* not 7"),
+    ({"warn_only_tags": {"a": 1}}, "warn_only_tags must be"),
+    ({"warn_only_tags": [" "]}, "warn_only_tags holds ' '"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "text"), BAD, ids=str)
+def test_bad_gates_are_refused_by_name(arguments: Any, text: str) -> None:
+    with pytest.raises(InvalidInput, match=text):
+        Gate(**arguments)
+
+
+def test_test_sessions_know_no_time_out() -> None:
+    with pytest.raises(InvalidInput, match="fail_on: TIMED_OUT"):
+        Gate(["FAILED", "TIMED_OUT"]).for_test_sessions()
+    assert Gate().statuses == FAIL_ON
+    assert Gate(max_failed=2).for_test_sessions() == Gate(["CANCELLED", "FAILED"], max_failed=2)
+
+
+def test_one_of_two() -> None:
+    assert chosen(None, None) == Gate()
+    assert chosen(None, ["FAILED"]) == Gate("FAILED")
+    assert chosen(ONE, None) is ONE
+    with pytest.raises(InvalidInput, match="fail_on='FAILED'"):
+        chosen(ONE, "FAILED")
+    wrong: Any = {"max_failed": 1}
+    with pytest.raises(InvalidInput, match="gate must be a Gate"):
+        chosen(wrong, None)
+
+
+def test_a_gate_is_a_value() -> None:
+    gate = Gate({"FAILED", "CANCELLED"}, max_failed=1, warn_only=["b", "a", "b"], warn_only_tags=iter("zy"))
+    assert gate == copy.deepcopy(gate) == pickle.loads(pickle.dumps(gate))  # noqa: S301 - our own
+    assert hash(gate) == hash(copy.copy(gate))
+    assert repr(gate) == (
+        "Gate(fail_on=('CANCELLED', 'FAILED'), min_passed_percent=None, max_failed=1, "
+        "max_response_time=None, warn_only=('a', 'b'), warn_only_tags=('y', 'z'))"
+    )
+    assert Gate().plain
+    assert Gate(max_response_time=5).plain
+    assert not any(each.plain for each in (gate, ONE, Gate(warn_only="x"), Gate(warn_only_tags="x")))
