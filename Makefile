@@ -11,6 +11,7 @@ COVERED := 90 # per cent of lines and branches, on the default line
 
 VENV := .venv$(if $(filter-out $(DEFAULT),$(AIRFLOW)),-$(AIRFLOW))
 BIN := $(VENV)/bin
+E2E := .venv-e2e
 WORK := $(CURDIR)/.work/$(AIRFLOW)
 
 # What is set outside must not change a result, and Airflow must not write outside this folder. Without
@@ -20,10 +21,10 @@ export AIRFLOW_HOME := $(WORK)/airflow
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 export COVERAGE_FILE := $(WORK)/coverage
 
-.PHONY: help venv test lint types format demo examples pins build clean
+.PHONY: help venv test e2e e2e-quick e2e-pins lint types format demo examples pins build clean
 
 help: ## Say what each target does
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' Makefile
 
 venv: ## Make the environment, if it is not there or out of date
 	@scripts/environment.sh $(AIRFLOW) $(VENV) $(PYTHON)
@@ -32,6 +33,14 @@ venv: ## Make the environment, if it is not there or out of date
 test: venv ## Run the tests under coverage, which has a floor on the default line
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage report $(if $(filter $(DEFAULT),$(AIRFLOW)),--fail-under=$(COVERED))
+
+e2e: ## Test on whole Airflows (PostgreSQL, Redis, Celery) whose processes are killed; about 25 minutes
+	@scripts/environment.sh $(DEFAULT) $(E2E) $(PYTHON)
+	@UV_SYSTEM_CERTS=true $(E2E)/bin/uv pip install --quiet --python $(E2E)/bin/python --no-deps -r pins/e2e.txt
+	$(E2E)/bin/python -m pytest tests/e2e -m "not quick"
+
+e2e-quick: venv ## Test the most important of it on SQLite, which needs nothing but Airflow
+	$(BIN)/python -m pytest tests/e2e -m quick
 
 lint: venv ## Check style: ruff's rules and formatting, and that the shell scripts parse
 	$(BIN)/ruff check
@@ -53,9 +62,19 @@ demo: ## Run the demo against a local emulator of Checkly
 examples: venv ## Run every example DAG in Airflow against a local emulator of Checkly
 	$(BIN)/python scripts/examples.py
 
+airflow: venv ## Leave Airflow's UI, the example DAGs and a local Checkly running, until Ctrl-C
+	$(BIN)/python scripts/playground.py
+
+live: venv ## Compare the real Checkly with the emulator (CHECKLY_ACCOUNT_ID, CHECKLY_API_KEY; it changes nothing)
+	$(BIN)/python scripts/live.py
+
 pins: ## Resolve all Airflow lines anew, to the newest packages that fit
 	@[ -x .venv/bin/uv ] || scripts/environment.sh $(DEFAULT) .venv $(PYTHON)
 	scripts/pins.sh .venv/bin/uv
+
+e2e-pins: ## Resolve what Airflow needs in addition for PostgreSQL and Celery
+	@[ -x .venv/bin/uv ] || scripts/environment.sh $(DEFAULT) .venv $(PYTHON)
+	scripts/pins_e2e.sh .venv/bin/uv
 
 build: venv ## Build the wheel and the source archive into dist/
 	$(BIN)/uv build --no-build-isolation --python $(BIN)/python

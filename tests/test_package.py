@@ -106,8 +106,10 @@ def test_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # Which module may know which: dependencies point one way.
+HOOKS = {"hook_of_results", "hook_of_test_sessions"}
 LAYERS: dict[str, set[str]] = {
     "__init__": {"connection"},
+    "pytest_plugin": {"emulator"},
     "exceptions": {"api"},
     "arguments": {"api"},
     "connection": {"api"},
@@ -116,15 +118,28 @@ LAYERS: dict[str, set[str]] = {
     "base_hook": {"api", "connection", "endpoints", "exceptions"},
     "orders": {"api", "arguments"},
     "hook_of_test_sessions": {"arguments", "api", "base_hook", "endpoints", "orders"},
-    "hooks": {"api", "arguments", "base_hook", "endpoints", "exceptions", "hook_of_test_sessions"},
+    "hooks": {"api", "arguments", "base_hook", "endpoints", "exceptions", *HOOKS},
     "gate": {"api", "arguments"},
     "findings": {"api"},
-    "decision": {"findings"},
+    "decision": {"api", "findings"},
     "judge": {"api", "decision", "findings", "gate"},
-    "verdict": {"api", "exceptions"},
+    "verdict": {"api", "decision", "exceptions", "gate", "judge"},
+    "endpoints_of_results": {"api", "endpoints"},
+    "hook_of_results": {"api", "base_hook", "endpoints_of_results"},
+    "check_tags": {"api", "decision", "endpoints_of_results", "hooks"},
     "triggers": {"api", "connection", "hooks", "verdict"},
     "checkpoint": {"api"},
-    "waiter": {"api", "connection", "hooks", "links", "triggers", "verdict"},
+    "waiter": {
+        "check_tags",
+        "connection",
+        "decision",
+        "gate",
+        "hooks",
+        "links",
+        "triggers",
+        "verdict",
+        "api",
+    },
     "runner": {"api", "arguments", "checkpoint", "hooks", "triggers", "verdict", "waiter"},
     "secret_values": {"api"},
     "operators": {"api", "arguments", "connection", "hooks", "orders", "runner", "secret_values", "verdict"},

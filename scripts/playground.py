@@ -1,0 +1,67 @@
+"""Leave an Airflow with its UI, the examples and a local Checkly running until Ctrl-C: ``make airflow``."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from demo_progress import Interrupted, Progress
+from deployment import IS_2, Deployment
+from deployment_clients import DeploymentError
+
+from airflow_provider_checkly.emulator import Emulator
+
+ROOT = Path(__file__).resolve().parent.parent
+WEEK = 7 * 24 * 3600
+
+
+def main() -> int:
+    """Return 0 after Ctrl-C."""
+    (ROOT / ".work").mkdir(exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix="airflow-", dir=ROOT / ".work"))
+    try:
+        with Progress(WEEK) as progress:
+            serve(progress, scratch)
+    except Interrupted:
+        print("Everything is ended.")
+    except DeploymentError as problem:
+        sys.exit(str(problem))
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return 0
+
+
+def serve(progress: Progress, scratch: Path) -> None:
+    """Start everything, say where it is, and wait for a signal."""
+    if IS_2:
+        sys.exit("The UI of Airflow 2 is not started by this command; use the default line of Airflow.")
+    files = sorted((ROOT / "example_dags").glob("*.py"))
+    with Emulator() as checkly:
+        settings = {
+            "AIRFLOW_CONN_CHECKLY_DEFAULT": checkly.connection_json,
+            "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
+        }
+        with Deployment(scratch, files, settings, progress) as airflow:
+            tell(airflow.url, checkly)
+            while True:
+                time.sleep(0.5)
+                progress("running; Ctrl-C ends it")
+
+
+def tell(url: str, checkly: Emulator) -> None:
+    """Say where everything is."""
+    print(f"""
+Airflow   {url}   (no login: everybody is admin)
+Checkly   {checkly.url}   key {checkly.api_key}   account {checkly.account_id}
+          {checkly.url}/_emulator/requests shows what was asked
+
+Unpause and trigger the DAG checkly_gate_publish_on_checks, with the tag deploy-gate or deploy-gate-broken.
+""")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
