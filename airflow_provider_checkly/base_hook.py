@@ -79,6 +79,10 @@ class ChecklyBaseHook(BaseHook):
     def _ask(self, call: Endpoint[T], patience: float = PATIENCE) -> T:
         return _send(self._settings(), call, patience, MARGIN)
 
+    def ask_once(self, call: Endpoint[T], seconds: float) -> T:
+        """Send a call that is not worth repeating, and wait for its answer no longer than so many seconds."""
+        return _send(self._settings(), call, 0, seconds)
+
     async def _aask(self, call: Endpoint[T], patience: float = PATIENCE) -> T:
         return await _asend(await self._asettings(), call, patience, MARGIN)
 

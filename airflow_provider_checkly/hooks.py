@@ -16,6 +16,7 @@ from airflow_provider_checkly.api.errors import (
     ChecksNotRun,
 )
 from airflow_provider_checkly.base_hook import PATIENCE, all_ended
+from airflow_provider_checkly.hook_of_results import ResultHook
 from airflow_provider_checkly.hook_of_test_sessions import TestSessionHook
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 TEST_PATIENCE: Final = 5.0
 
 
-class ChecklyHook(TestSessionHook):
+class ChecklyHook(TestSessionHook, ResultHook):
     """Talk to Checkly with the credentials of an Airflow connection of type `checkly`.
 
     Methods return Checkly's JSON as dicts and raise a `ChecklyError`

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_checkly import arguments, orders, secret_values
 from airflow_provider_checkly.api import model
-from airflow_provider_checkly.api.errors import ChecksNotRun
+from airflow_provider_checkly.api.errors import ChecksNotRun, InvalidInput
 from airflow_provider_checkly.connection import TEST_SESSIONS
 from airflow_provider_checkly.hooks import require_all
 from airflow_provider_checkly.runner import SessionRunner
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
@@ -41,6 +41,7 @@ class ChecklyRunChecksOperator(SessionRunner):
     :param deferrable: wait in the triggerer, without a worker slot.
     :param timeout: seconds (or a timedelta) that the wait may take in one try.
     :param fail_on: the statuses that fail the task: FAILED, TIMED_OUT, CANCELLED, DEGRADED.
+    :param gate: a :class:`airflow_provider_checkly.gate.Gate` with more rules, instead of `fail_on`.
     :param fail_fast: fail as soon as one session did, without the others.
     :param on_no_match: "fail" or "skip" where no check matches.
     :param soft_fail: skip instead of failing, on a failing status and on the time-out.
@@ -53,11 +54,10 @@ class ChecklyRunChecksOperator(SessionRunner):
 
     template_fields: Sequence[str] = ("checkly_conn_id", "check_ids", "tags")
 
-    def __init__(
-        self, *, fail_on: str | Iterable[str] = arguments.FAIL_ON, fail_fast: bool = False, **kwargs: Any
-    ) -> None:
+    def __init__(self, *, fail_fast: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.fail_on = arguments.fail_on(fail_on)
+        if fail_fast and not self.gate.plain:
+            raise InvalidInput("fail_fast=True goes without a gate that lets some checks fail.")
         self.fail_fast = fail_fast
         self._stop_on = self.fail_on if fail_fast else frozenset()
 
@@ -115,6 +115,7 @@ class ChecklyRunTestSessionOperator(SessionRunner):
     :param deferrable: wait in the triggerer, without a worker slot.
     :param timeout: seconds (or a timedelta) that the wait may take in one try.
     :param fail_on: the statuses that fail the task: FAILED, CANCELLED, DEGRADED.
+    :param gate: a :class:`airflow_provider_checkly.gate.Gate` with more rules, instead of `fail_on`.
     :param on_no_match: "fail" or "skip" where no check matches.
     :param soft_fail: skip instead of failing, on a failing status and on the time-out.
     :param cancel_on_kill: cancel the session when a user ends the task or its time is up; Checkly stops
@@ -145,7 +146,6 @@ class ChecklyRunTestSessionOperator(SessionRunner):
         environment_variables: Mapping[str, str] | None = None,
         secret_environment_variables: Mapping[str, str] | None = None,
         retry_strategy: JsonObject | None = None,
-        fail_on: str | Iterable[str] = arguments.TEST_FAIL_ON,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -156,7 +156,6 @@ class ChecklyRunTestSessionOperator(SessionRunner):
         self.secret_environment_variables = secret_environment_variables
         self.allow_deactivated = allow_deactivated
         self.retry_strategy = orders.retry_strategy(retry_strategy)
-        self.fail_on = arguments.fail_on(fail_on, arguments.TEST_CAN_FAIL)
 
     def _session_name(self, context: Context) -> str:
         if self.name is not None:

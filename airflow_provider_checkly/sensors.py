@@ -143,6 +143,7 @@ class ChecklyCheckSessionSensor(SessionSensor):
     :param check_session_ids: UUIDs, e.g. the XCom `check_session_ids` of the operator. (templated)
     :param deferrable: wait in the triggerer, without a worker slot; `mode` then means nothing.
     :param fail_on: the statuses that fail the task: FAILED, TIMED_OUT, CANCELLED, DEGRADED.
+    :param gate: a :class:`airflow_provider_checkly.gate.Gate` with more rules, instead of `fail_on`.
     :param checkly_conn_id: the connection. (templated)
     """
 
@@ -152,12 +153,10 @@ class ChecklyCheckSessionSensor(SessionSensor):
         self,
         *,
         check_session_ids: str | Iterable[str],
-        fail_on: str | Iterable[str] = arguments.FAIL_ON,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.check_session_ids = check_session_ids
-        self.fail_on = arguments.fail_on(fail_on)
 
 
 class ChecklyTestSessionSensor(SessionSensor):
@@ -168,6 +167,7 @@ class ChecklyTestSessionSensor(SessionSensor):
     :param test_session_ids: UUIDs, e.g. the XCom `test_session_ids` of the operator. (templated)
     :param deferrable: wait in the triggerer, without a worker slot; `mode` then means nothing.
     :param fail_on: the statuses that fail the task: FAILED, CANCELLED, DEGRADED.
+    :param gate: a :class:`airflow_provider_checkly.gate.Gate` with more rules, instead of `fail_on`.
     :param checkly_conn_id: the connection. (templated)
     """
 
@@ -178,9 +178,7 @@ class ChecklyTestSessionSensor(SessionSensor):
         self,
         *,
         test_session_ids: str | Iterable[str],
-        fail_on: str | Iterable[str] = arguments.TEST_FAIL_ON,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.test_session_ids = test_session_ids
-        self.fail_on = arguments.fail_on(fail_on, arguments.TEST_CAN_FAIL)

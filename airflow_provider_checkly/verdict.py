@@ -6,7 +6,7 @@ import json
 import logging
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from airflow.providers.common.compat.sdk import (
@@ -17,20 +17,23 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_checkly.api import errors, model
 from airflow_provider_checkly.api.errors import ChecklyError, ChecklyUnreadable
+from airflow_provider_checkly.decision import Rule, some
 from airflow_provider_checkly.exceptions import ChecksFailed, ChecksTimedOut
+from airflow_provider_checkly.judge import judge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from airflow_provider_checkly.api.waiting import Waited
     from airflow_provider_checkly.api.wire import Json, JsonObject
+    from airflow_provider_checkly.decision import Decision
+    from airflow_provider_checkly.gate import Gate
 
 log = logging.getLogger(__name__)
 
 EVENT_VERSION: Final = 1
 LARGEST_EVENT: Final = 64 * 1024
 LARGEST_XCOM: Final = 1024 * 1024
-NAMED_AT_MOST: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,28 +140,52 @@ def _error_from_json(error: object) -> ChecklyError | None:
     raise ChecklyUnreadable(f"The trigger's event holds an error that is not understood: {error!r}.")
 
 
-def conclude(outcome: Outcome, fail_on: frozenset[str]) -> list[JsonObject]:
-    """Return the sessions of a gate that is passed.
+def decide(outcome: Outcome, gate: Gate, tags: Mapping[str, Collection[str]] | None = None) -> Decision:
+    """Return what a gate makes of an outcome.
 
-    :raises ChecksFailed: a session ended with a status in `fail_on`.
-    :raises ChecksTimedOut: none did, but our deadline came first.
-    :raises ChecklyError: the wait could not be carried out, or is not understood.
+    :param tags: of checks, by check id, where they are known.
+    :raises ChecklyError: the wait could not be carried out.
     """
     if outcome.error is not None:
         raise outcome.error
-    sessions = list(outcome.sessions or ())
-    final = [session for session in sessions if model.is_final(session)]
-    if failing := [session for session in final if model.status(session) in fail_on]:
-        raise _failure(failing, len(outcome.ids))
+    final = _final(outcome)
+    asked, ended = len(outcome.ids), len(final)
+    decision = judge(gate, final, tags=tags, pending=max(asked - ended, 0))
+    if ended >= asked:
+        return decision
+    end = Rule("end", f"{asked} sessions", f"{ended} ended", holds=False)
+    return replace(decision, rules=(*decision.rules, end))
+
+
+def conclude(outcome: Outcome, decision: Decision) -> list[JsonObject]:
+    """Return the sessions of a gate that is passed.
+
+    :raises ChecksFailed: checks broke it.
+    :raises ChecksTimedOut: none did, but our deadline came first.
+    :raises ChecklyUnreadable: not all sessions have ended, though the wait is over.
+    """
+    if decision.broke:
+        raise _failure(broken_sessions(outcome, decision), decision)
     if outcome.late and outcome.unfinished:
-        raise _lateness(outcome, sessions)
-    if not final or len(final) != len(outcome.ids):
+        raise _lateness(outcome, outcome.sessions or ())
+    final = _final(outcome)
+    if not decision.passed or len(final) != len(outcome.ids):
         raise ChecklyUnreadable(
-            f"{len(final)} of {len(outcome.ids)} check sessions have ended, though the wait is over. "
+            f"{len(final)} of {len(outcome.ids)} sessions have ended, though the wait is over. "
             f"That is no success."
         )
     log.info("Passed: %s.", _counts(final))
-    return sessions
+    return final
+
+
+def _final(outcome: Outcome) -> list[JsonObject]:
+    return [session for session in outcome.sessions or () if model.is_final(session)]
+
+
+def broken_sessions(outcome: Outcome, decision: Decision) -> list[JsonObject]:
+    """Return the sessions with checks that broke the gate."""
+    ids = {session_id for each in decision.broke for session_id in each.finding.session_ids}
+    return [session for session in _final(outcome) if model.session_id(session) in ids]
 
 
 def _counts(sessions: Sequence[JsonObject]) -> str:
@@ -166,16 +193,10 @@ def _counts(sessions: Sequence[JsonObject]) -> str:
     return ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
 
 
-def _some(lines: Sequence[str]) -> str:
-    more = len(lines) - NAMED_AT_MOST
-    return "; ".join(lines[:NAMED_AT_MOST]) + (f"; and {more} more" if more > 0 else "")
-
-
-def _failure(failing: Sequence[JsonObject], asked: int) -> ChecksFailed:
+def _failure(failing: Sequence[JsonObject], decision: Decision) -> ChecksFailed:
     for session in failing:
-        log.error("%s %s: %s", model.label(session), model.status(session), model.link(session))
-    names = _some([f"{model.label(session)} {model.status(session)}" for session in failing])
-    return ChecksFailed(f"{len(failing)} of {asked} checks did not pass: {names}.", failing)
+        log.warning("%s %s: %s", model.label(session), model.status(session), model.link(session))
+    return ChecksFailed(decision.text(), failing)
 
 
 def _lateness(outcome: Outcome, sessions: Sequence[JsonObject]) -> ChecksTimedOut:
@@ -183,7 +204,7 @@ def _lateness(outcome: Outcome, sessions: Sequence[JsonObject]) -> ChecksTimedOu
     lines = [_progress(session_id, seen.get(session_id)) for session_id in outcome.unfinished]
     return ChecksTimedOut(
         f"The deadline came before the end of {len(lines)} of {len(outcome.ids)} check sessions: "
-        f"{_some(lines)}. They may go on at Checkly.",
+        f"{some(lines)}. They may go on at Checkly.",
         outcome.unfinished,
     )
 

@@ -7,26 +7,39 @@ import threading
 import time
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_checkly.connection import CHECK_SESSIONS
+from airflow_provider_checkly.check_tags import tags_of
+from airflow_provider_checkly.connection import CHECK_SESSIONS, TEST_SESSIONS
+from airflow_provider_checkly.gate import chosen
 from airflow_provider_checkly.hooks import ChecklyHook
 from airflow_provider_checkly.links import LINK_KEY, ChecklySessionLink
 from airflow_provider_checkly.triggers import deferral
-from airflow_provider_checkly.verdict import Outcome, complete, conclude, first_link, for_xcom
+from airflow_provider_checkly.verdict import (
+    Outcome,
+    broken_sessions,
+    complete,
+    conclude,
+    decide,
+    first_link,
+    for_xcom,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_checkly.api.wire import JsonObject
     from airflow_provider_checkly.connection import Resource
+    from airflow_provider_checkly.decision import Decision
+    from airflow_provider_checkly.gate import Gate
 
 log = logging.getLogger(__name__)
 
+GATE_KEY: Final = "gate"
 LOOK_SECONDS: Final = 5.0
 """How long the worker looks before it defers."""
 
@@ -41,12 +54,24 @@ class SessionWaiter(BaseOperator):
     ui_color = "#e8f4ff"
 
     checkly_conn_id: str
-    fail_on: frozenset[str]
     cancel_on_kill = False
     resource: Resource = CHECK_SESSIONS
     _known: dict[str, JsonObject | None]
     _stop_on: frozenset[str] = frozenset()
     _waiting_in: int | None = None
+
+    def __init__(
+        self,
+        *,
+        fail_on: str | Iterable[str] | None = None,
+        gate: Gate | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        rules = chosen(gate, fail_on)
+        self.gate = rules.for_test_sessions() if self.resource == TEST_SESSIONS else rules
+        self.fail_on = self.gate.statuses
+        self._always_show = gate is not None
 
     @cached_property
     def hook(self) -> ChecklyHook:
@@ -97,8 +122,24 @@ class SessionWaiter(BaseOperator):
     def _judge(self, context: Context, outcome: Outcome) -> list[JsonObject]:
         """Return the sessions of a wait that ended well, fit for XCom."""
         whole = complete(outcome, self._read)
-        self._push_link(context, whole.sessions or ())
-        return for_xcom(conclude(whole, self.fail_on))
+        decision = self._decide(whole)
+        self._push_link(context, broken_sessions(whole, decision) or whole.sessions or ())
+        self._show(context, decision)
+        return for_xcom(conclude(whole, decision))
+
+    def _decide(self, outcome: Outcome) -> Decision:
+        """Judge; where that could make only a warning of a failure, with the tags of the checks."""
+        decision = decide(outcome, self.gate)
+        if not (decision.broke and self.gate.warn_only_tags):
+            return decision
+        return decide(outcome, self.gate, tags_of(self.hook, decision))
+
+    def _show(self, context: Context, decision: Decision) -> None:
+        """Log the decision as a table, and leave it in XCom."""
+        context["ti"].xcom_push(key=GATE_KEY, value=decision.to_xcom())
+        if decision.broke or self._always_show:
+            for line in decision.table().splitlines():
+                log.info("%s", line)
 
     def _read(self, ids: Sequence[str]) -> list[JsonObject]:
         return self.hook.read_sessions(ids, self.resource)

@@ -26,7 +26,8 @@ from airflow_provider_checkly.exceptions import (
     ChecksTimedOut,
     InvalidInput,
 )
-from airflow_provider_checkly.verdict import Outcome, complete, conclude, first_link, for_xcom
+from airflow_provider_checkly.gate import Gate
+from airflow_provider_checkly.verdict import Outcome, complete, conclude, decide, first_link, for_xcom
 
 ID = "00000000-0000-4000-8000-{:012}".format
 
@@ -49,6 +50,10 @@ def outcome(*statuses: str, late: bool = False, **fields: Any) -> Outcome:
     return Outcome(ids, sessions, unfinished, late=late, **fields)
 
 
+def concluded(found: Outcome, fail_on: frozenset[str] | None = None) -> list[Any]:
+    return conclude(found, decide(found, Gate(fail_on)))
+
+
 CONCLUSIONS: list[tuple[Outcome, type[Exception] | None]] = [
     (outcome("PASSED", "DEGRADED"), None),
     (outcome("PASSED", "FAILED"), ChecksFailed),
@@ -67,10 +72,10 @@ CONCLUSIONS: list[tuple[Outcome, type[Exception] | None]] = [
 def test_conclusions(found: Outcome, expected: type[Exception] | None) -> None:
     """Pitfall 8: what is not known to be well is not well."""
     if expected is None:
-        assert conclude(found, FAIL_ON) == list(found.sessions or ())
+        assert concluded(found) == list(found.sessions or ())
         return
     with pytest.raises(expected):
-        conclude(found, FAIL_ON)
+        concluded(found)
 
 
 @given(
@@ -81,7 +86,7 @@ def test_conclusions(found: Outcome, expected: type[Exception] | None) -> None:
 def test_success_means_that_all_ended_well(statuses: list[str], fail_on: frozenset[str], late: bool) -> None:  # noqa: FBT001
     well = bool(statuses) and all(status in model.FINAL - fail_on for status in statuses)
     try:
-        conclude(outcome(*statuses, late=late), fail_on)
+        concluded(outcome(*statuses, late=late), fail_on)
     except ChecklyError:
         assert not well
     else:
@@ -91,7 +96,7 @@ def test_success_means_that_all_ended_well(statuses: list[str], fail_on: frozens
 def test_texts_name_what_happened() -> None:
     many = outcome(*["FAILED"] * 12)
     with pytest.raises(ChecksFailed, match=r"12 of 12 checks did not pass: Check 0 FAILED;.*; and 2 more"):
-        conclude(many, FAIL_ON)
+        concluded(many)
     late = Outcome(
         (ID(0), ID(1), ID(2)),
         (session(0, "STARTED"), session(1, "PROGRESS")),
@@ -99,7 +104,7 @@ def test_texts_name_what_happened() -> None:
         late=True,
     )
     with pytest.raises(ChecksTimedOut) as caught:
-        conclude(late, FAIL_ON)
+        concluded(late)
     text = str(caught.value)
     assert "Check 0 has not come further than its start" in text
     assert "Check 1 is still running" in text
@@ -198,7 +203,7 @@ def test_the_size_of_an_event() -> None:
     back = Outcome.from_event(event)
     assert back.sessions is None
     whole = complete(back, lambda ids: [session(int(each[-12:]), "PASSED") for each in ids])
-    assert conclude(whole, FAIL_ON) == list(there.sessions or ())
+    assert concluded(whole) == list(there.sessions or ())
     assert complete(there, lambda _: []) is there
 
 
