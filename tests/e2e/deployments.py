@@ -1,0 +1,60 @@
+"""The deployments of the end-to-end tests."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+import pytest
+from deployment import PROCESSES
+from e2e import backends
+from e2e.cluster import DISTRIBUTED, Cluster
+from e2e.stage import Stage
+from e2e.wire import Wire
+
+from airflow_provider_checkly.emulator import Emulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from e2e.ledger import Ledger
+
+Kind: TypeAlias = Literal["sqlite", "local", "celery"]
+CONNECTION: Final = "AIRFLOW_CONN_CHECKLY_DEFAULT"
+DATABASE: Final = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+
+
+@contextmanager
+def staged(kind: Kind, home: Path, ledger: Ledger) -> Iterator[Stage]:
+    """Run a deployment: SQLite or PostgreSQL under the LocalExecutor, or the CeleryExecutor with Redis."""
+    if kind != "sqlite" and (missing := backends.missing()):
+        pytest.fail(missing, pytrace=False)
+    with ExitStack() as stack:
+        checkly = stack.enter_context(Emulator(checks=[]))
+        wire = stack.enter_context(Wire(int(checkly.url.rpartition(":")[2])))
+        settings = connections(checkly, wire) | (_backends(kind, stack) if kind != "sqlite" else {})
+        processes = DISTRIBUTED if kind == "celery" else PROCESSES
+        airflow = stack.enter_context(Cluster(home, settings, processes))
+        airflow.ready()
+        yield Stage(airflow, checkly, wire, ledger)
+
+
+def connections(checkly: Emulator, wire: Wire) -> dict[str, str]:
+    """Return the connections to Checkly: one that is always whole, one over the wire."""
+    wired = json.loads(checkly.connection_json) | {"host": f"http://127.0.0.1:{wire.port}"}
+    return {CONNECTION: checkly.connection_json, "AIRFLOW_CONN_CHECKLY_WIRED": json.dumps(wired)}
+
+
+def _backends(kind: Kind, stack: ExitStack) -> dict[str, str]:
+    database = stack.enter_context(backends.postgres())
+    settings = {DATABASE: f"postgresql+psycopg2://{database}", "AIRFLOW__CORE__EXECUTOR": "LocalExecutor"}
+    if kind == "local":
+        return settings
+    broker = stack.enter_context(backends.redis())
+    return settings | {
+        "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+        "AIRFLOW__CELERY__BROKER_URL": broker,
+        "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql://{database}",
+    }
