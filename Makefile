@@ -21,7 +21,7 @@ export AIRFLOW_HOME := $(WORK)/airflow
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 export COVERAGE_FILE := $(WORK)/coverage
 
-.PHONY: help venv test e2e e2e-quick e2e-pins lint types format demo examples pins build clean
+.PHONY: help venv test e2e e2e-quick e2e-pins lint types format demo examples airflow live soak pins build clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' Makefile
@@ -67,6 +67,9 @@ airflow: venv ## Leave Airflow's UI, the example DAGs and a local Checkly runnin
 
 live: venv ## Compare the real Checkly with the emulator (CHECKLY_ACCOUNT_ID, CHECKLY_API_KEY; it changes nothing)
 	$(BIN)/python scripts/live.py
+
+soak: venv ## Wait for 500 sessions over 20 minutes under random faults, and look for leaks
+	$(BIN)/python scripts/soak.py
 
 pins: ## Resolve all Airflow lines anew, to the newest packages that fit
 	@[ -x .venv/bin/uv ] || scripts/environment.sh $(DEFAULT) .venv $(PYTHON)

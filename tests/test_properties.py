@@ -1,0 +1,147 @@
+"""What must hold for any input: of Checkly, of the database, of a DAG author."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from running import stored
+
+from airflow_provider_checkly import arguments
+from airflow_provider_checkly.api import calls, errors, model
+from airflow_provider_checkly.api.wire import Response
+from airflow_provider_checkly.triggers import ChecklySessionTrigger
+
+if TYPE_CHECKING:
+    from airflow_provider_checkly.api.calls import Call
+
+ID = "c0000000-0000-4000-8000-000000000001"
+CHECKS, TESTS = calls.CHECK_SESSIONS["v2"], calls.TEST_SESSIONS
+CALLS: list[Call[Any]] = [
+    CHECKS.get(ID),
+    CHECKS.completion(ID, 30),
+    CHECKS.cancel(ID),
+    TESTS.get(ID),
+    TESTS.completion(ID, 30),
+    calls.trigger_check_sessions("v2", [ID], [], refresh_cache=False),
+    calls.trigger_test_session({"name": "x"}),
+    calls.find_test_sessions("x"),
+    calls.get_account(),
+]
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+fields = st.sampled_from(
+    [
+        "checkSessionId",
+        "testSessionId",
+        "checkId",
+        "status",
+        "results",
+        "sessions",
+        "name",
+        "message",
+        "entries",
+    ]
+)
+words = st.sampled_from([ID, *sorted(model.STATUSES), "NEW_ONE", ""])
+sessions = st.dictionaries(fields, words | json_values, max_size=7)
+bodies = st.one_of(
+    st.binary(max_size=200),
+    json_values.map(lambda value: json.dumps(value).encode()),
+    sessions.map(lambda value: json.dumps(value).encode()),
+    st.lists(sessions, max_size=3).map(lambda value: json.dumps({"sessions": value}).encode()),
+)
+headers = st.dictionaries(
+    st.sampled_from(["retry-after", "x-ratelimit-reset", "location", "content-type"]), st.text(max_size=20)
+)
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: str(call.request))
+@given(st.integers(100, 599), headers, bodies)
+@settings(deadline=None)
+def test_whatever_checkly_says_is_a_value_or_an_error_of_ours(
+    call: Call[Any], status: int, names: dict[str, str], body: bytes
+) -> None:
+    """And a value is never a session with a status that we do not know, nor "ended" where it has not."""
+    try:
+        value = call.read(Response(call.request, status, names, body))
+    except errors.ChecklyError as error:
+        assert str(error).startswith(str(call.request))  # noqa: PT017 - not every input is refused
+        return
+    found = value if isinstance(value, list) else [value]
+    for session in found:
+        if isinstance(session, dict) and call.request.path.count("sessions") and "entries" not in session:
+            known = {**session}.get("status")
+            assert known in model.STATUSES | model.TEST_STATUSES or "textSearch" in call.request.target
+    if "completion" in call.request.path and isinstance(value, dict):
+        assert model.is_final(value)
+
+
+uuids = st.uuids().map(str)
+numbers = st.floats(0, 2e9)
+
+
+@given(
+    st.text(min_size=1),
+    st.lists(uuids, min_size=1, max_size=4),
+    numbers,
+    st.lists(st.sampled_from(sorted(arguments.CAN_FAIL)), unique=True),
+    numbers,
+    numbers,
+    st.booleans(),
+)
+def test_a_trigger_comes_back_as_it_went(  # noqa: PLR0917 - one per argument
+    conn_id: str,
+    ids: list[str],
+    deadline: float,
+    stop_on: list[str],
+    not_before: float,
+    hold_back: float,
+    cancel_on_kill: bool,  # noqa: FBT001
+) -> None:
+    """Pitfalls 23 and 24."""
+    trigger = ChecklySessionTrigger(
+        conn_id,
+        ids,
+        deadline,
+        stop_on=stop_on,
+        not_before=not_before,
+        hold_back=hold_back,
+        cancel_on_kill=cancel_on_kill,
+    )
+    assert stored(trigger).serialize() == trigger.serialize()
+
+
+@given(json_values)
+def test_whatever_a_template_renders_is_ids_or_refused(value: Any) -> None:
+    """Pitfalls 19 and 70."""
+    try:
+        found = arguments.session_ids(value)
+    except errors.InvalidInput as error:
+        assert "check_session_ids" in str(error)  # noqa: PT017 - not every input is refused
+        return
+    assert found
+    assert all(model.UUID.fullmatch(each) for each in found)
+
+
+@given(st.lists(uuids, min_size=1, max_size=5))
+def test_ids_are_sent_once_in_their_order(ids: list[str]) -> None:
+    for given_as in (ids, json.dumps(ids), tuple(ids), iter([*ids, *(each.upper() for each in ids)])):
+        assert arguments.session_ids(given_as) == list(dict.fromkeys(ids))
+
+
+@given(json_values, json_values)
+def test_an_empty_target_never_gets_through(ids: Any, tags: Any) -> None:
+    """Pitfall 68: without all_checks, something is always named."""
+    try:
+        target = arguments.target(ids, tags, all_checks=False)
+    except errors.InvalidInput:
+        return
+    assert target.check_ids or target.tags
+    assert all(group and all(tag.strip() for tag in group) for group in target.tags)
