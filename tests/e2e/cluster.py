@@ -37,6 +37,11 @@ DISTRIBUTED: Final = {
 class Api(Rest):
     """What users can ask Airflow to do."""
 
+    def connect(self, connection_id: str, host: str, login: str, password: str) -> None:
+        """Store a connection to Checkly, in Airflow's database."""
+        body = {"connection_id": connection_id, "conn_type": "checkly", "host": host, "login": login}
+        self._ask("POST", "/connections", body | {"password": password})
+
     def details(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """Return the task instances of a run."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"

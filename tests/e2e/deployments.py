@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from e2e.ledger import Ledger
 
 Kind: TypeAlias = Literal["sqlite", "local", "celery"]
-CONNECTION: Final = "AIRFLOW_CONN_CHECKLY_DEFAULT"
 DATABASE: Final = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 
 
@@ -34,17 +32,12 @@ def staged(kind: Kind, home: Path, ledger: Ledger) -> Iterator[Stage]:
     with ExitStack() as stack:
         checkly = stack.enter_context(Emulator(checks=[]))
         wire = stack.enter_context(Wire(int(checkly.url.rpartition(":")[2])))
-        settings = connections(checkly, wire) | (_backends(kind, stack) if kind != "sqlite" else {})
-        processes = DISTRIBUTED if kind == "celery" else PROCESSES
-        airflow = stack.enter_context(Cluster(home, settings, processes))
+        settings = _backends(kind, stack) if kind != "sqlite" else {}
+        airflow = stack.enter_context(Cluster(home, settings, DISTRIBUTED if kind == "celery" else PROCESSES))
+        for connection_id, url in (("checkly_default", checkly.url), ("checkly_wired", wire.url)):
+            airflow.api.connect(connection_id, url, checkly.account_id, checkly.api_key)
         airflow.ready()
         yield Stage(airflow, checkly, wire, ledger)
-
-
-def connections(checkly: Emulator, wire: Wire) -> dict[str, str]:
-    """Return the connections to Checkly: one that is always whole, one over the wire."""
-    wired = json.loads(checkly.connection_json) | {"host": f"http://127.0.0.1:{wire.port}"}
-    return {CONNECTION: checkly.connection_json, "AIRFLOW_CONN_CHECKLY_WIRED": json.dumps(wired)}
 
 
 def _backends(kind: Kind, stack: ExitStack) -> dict[str, str]:

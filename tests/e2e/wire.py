@@ -20,7 +20,8 @@ class Wire:
     """
 
     def __init__(self, target: int) -> None:
-        self.port = free_port()
+        self._port = free_port()
+        self.url = f"http://{HOST}:{self._port}"
         self._target = target
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -49,7 +50,7 @@ class Wire:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._forward, HOST, self.port)
+        self._server = await asyncio.start_server(self._forward, HOST, self._port)
 
     async def _close(self) -> None:
         self._server.close()
