@@ -19,9 +19,9 @@ WINDOW: Final = 60.0
 """Seconds that Checkly counts requests over."""
 SHRINK: Final = 0.85
 """What a 429 leaves of the budget: others use the account, too."""
-GROWTH: Final = 0.015
+GROWTH: Final = 0.04
 """What comes back of the full budget, per minute without a 429."""
-SMALLEST: Final = 0.05
+SMALLEST: Final = 0.1
 """The part of the full budget that always remains."""
 
 

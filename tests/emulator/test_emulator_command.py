@@ -4,7 +4,6 @@ import json
 import os
 import re
 import resource
-import runpy
 import shlex
 import signal
 import socket
@@ -120,14 +119,6 @@ def test_bad_arguments(arguments: list[str], text: str, capsys: pytest.CaptureFi
         main(arguments)
     assert caught.value.code == 2
     assert text in capsys.readouterr().err.splitlines()[-1]
-
-
-def test_it_is_a_module_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["emulator", "--speed", "0"])
-    monkeypatch.delitem(sys.modules, "airflow_provider_checkly.emulator.__main__")
-    with pytest.raises(SystemExit) as caught:
-        runpy.run_module("airflow_provider_checkly.emulator", run_name="__main__")
-    assert caught.value.code == 2
 
 
 def test_a_port_in_use(capsys: pytest.CaptureFixture[str]) -> None:
