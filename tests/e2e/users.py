@@ -177,7 +177,7 @@ def end_on_worker(stage: Stage) -> None:
 
 def _outwait(stage: Stage, dag_id: str) -> None:
     with stage.ledger.scenario(f"deferred: {dag_id}") as entry:
-        gate = stage.gate(dag_id, endless()).defers()
+        gate = stage.gate(dag_id, endless()).comes_to("deferred")
         start = time.time()
         faults = gate.faults("failed", cancelled=gate.sessions)
         entry.notes.append(f"cancelled and failed within {time.time() - start:.0f} s after the deferral")
