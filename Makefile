@@ -21,7 +21,7 @@ export AIRFLOW_HOME := $(WORK)/airflow
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 export COVERAGE_FILE := $(WORK)/coverage
 
-.PHONY: help venv test e2e e2e-quick e2e-pins lint types format demo examples airflow live soak pins build clean
+.PHONY: help venv test e2e e2e-quick e2e-pins bench bench-quick bench-pins lint types format demo examples airflow live soak pins build clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,18 @@ e2e: ## Test on whole Airflows (PostgreSQL, Redis, Celery) whose processes are k
 
 e2e-quick: venv ## Test the most important of it on SQLite, which needs nothing but Airflow
 	$(BIN)/python -m pytest tests/e2e -m quick
+
+BENCH := .venv-bench
+BENCH_ENVIRONMENT = @scripts/environment.sh $(DEFAULT) $(BENCH) $(PYTHON) && \
+	UV_SYSTEM_CERTS=true $(BENCH)/bin/uv pip install --quiet --python $(BENCH)/bin/python --no-deps -r benchmarks/pins.txt
+
+bench: ## Measure all that benchmarks/RESULTS.md holds, beside other providers; under 25 minutes
+	$(BENCH_ENVIRONMENT)
+	$(BENCH)/bin/python benchmarks/everything.py
+
+bench-quick: ## Check the ratios of it, with generous margins; under two minutes
+	$(BENCH_ENVIRONMENT)
+	$(BENCH)/bin/python benchmarks/everything.py --quick
 
 lint: venv ## Check style: ruff's rules and formatting, and that the shell scripts parse
 	$(BIN)/ruff check
@@ -78,6 +90,10 @@ pins: ## Resolve all Airflow lines anew, to the newest packages that fit
 e2e-pins: ## Resolve what Airflow needs in addition for PostgreSQL and Celery
 	@[ -x .venv/bin/uv ] || scripts/environment.sh $(DEFAULT) .venv $(PYTHON)
 	scripts/pins_e2e.sh .venv/bin/uv
+
+bench-pins: ## Resolve the providers that the benchmarks compare with
+	@[ -x .venv/bin/uv ] || scripts/environment.sh $(DEFAULT) .venv $(PYTHON)
+	@benchmarks/pins.sh .venv/bin/uv pins/airflow-$$(awk '$$1 == "$(DEFAULT)" { print $$2 }' pins/lines).txt
 
 build: venv ## Build the wheel and the source archive into dist/
 	$(BIN)/uv build --no-build-isolation --python $(BIN)/python

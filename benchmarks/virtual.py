@@ -16,8 +16,10 @@ from airflow_provider_checkly.api.waiting import Wait
 from airflow_provider_checkly.api.wire import Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
     from typing import Any
+
+    from airflow_provider_checkly.api.transport import AsyncSender
 
 WINDOW: Final = 60.0
 
@@ -99,35 +101,42 @@ class Load:
     """Waits in a steady state: whenever a session was found to have ended, another one starts.
 
     :param mean: of the exponential durations of sessions, in seconds.
-    :param warm_up: seconds that are not counted.
+    :param seconds: for which ends are counted; it goes on for `cool_down`, so that the last of them meet the
+        same crowd as all others.
+    :param warm_up: seconds at the start whose ends are not counted.
     """
 
     waits: int
     mean: float = 300.0
     seconds: float = 3 * 3600.0
     warm_up: float = 1800.0
+    cool_down: float = 600.0
     seed: int = 1
 
 
 async def detect(
     checkly: Checkly,
-    senders: list[Callable[[Request], Awaitable[Response]]],
+    senders: Sequence[AsyncSender],
     load: Load,
+    late: list[float] | None = None,
 ) -> list[float]:
-    """Return how late the end of each session was noticed, in seconds."""
-    late: list[float] = []
+    """Return how late the end of each session was noticed, in seconds.
+
+    :param late: is filled while it runs.
+    """
+    late = [] if late is None else late
     chance = random.Random(load.seed)  # noqa: S311 - a simulation
 
     async def one_after_the_other(number: int) -> None:
         sender, count = senders[number % len(senders)], 0
         await asyncio.sleep(chance.uniform(0, 60))
-        while checkly.loop.now < load.seconds:
+        while checkly.loop.now < load.seconds + load.cool_down:
             session_id = f"{number:08x}-0000-4000-8000-{count:012x}"
             count += 1
             end = checkly.ends[session_id] = checkly.loop.now + chance.expovariate(1 / load.mean)
             wait = Wait(CHECK_SESSIONS["v2"], [session_id], end + 10**6, clock=checkly.loop.time)
             await adrive(wait.plan(), sender)
-            if end > load.warm_up:
+            if load.warm_up < end <= load.seconds:
                 late.append(checkly.loop.now - end)
             del checkly.ends[session_id]
 

@@ -1,0 +1,78 @@
+"""All benchmarks, one after the other: print the table; a full run writes it to RESULTS.md."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import confirm
+import cost
+import imports
+import latency
+import memory
+import refused
+from figures import table
+from machine import notes
+
+if TYPE_CHECKING:
+    from figures import Figure
+
+RESULTS: Final = Path(__file__).parent / "RESULTS.md"
+LONG: Final = (
+    ("Detection latency under the rate limit (virtual clock)", latency),
+    ("The same on the wall clock", confirm),
+    ("Processor time and requests (wall clock)", cost),
+    ("Memory and connections", memory),
+    ("While Checkly answers 429", refused),
+    ("Imports", imports),
+)
+SHORT: Final = tuple((title, module) for title, module in LONG if module is not confirm)
+
+HEAD: Final = """# Results
+
+Made by `make bench`, which also draws `latency.svg`. One part alone:
+`.venv-bench/bin/python benchmarks/NAME.py`.
+All contenders of a part ran side by side, with the same sessions; figures are medians over batches. Compare
+ratios, not seconds: machines differ, and other work on this one makes processor time vary by some 20 %.
+
+"""
+
+
+def measured(quick: bool) -> list[tuple[str, list[Figure]]]:  # noqa: FBT001 - what every command has
+    """Return the figures of all parts, printing each when it is there.
+
+    The run on the wall clock hardly needs the processor: it goes on beside the virtual clock.
+    """
+    with ThreadPoolExecutor(1) as aside:
+        beside = None if quick else aside.submit(confirm.measure, quick)
+        found = []
+        for title, module in SHORT if quick else LONG:
+            began = time.monotonic()
+            figures = beside.result() if beside and module is confirm else module.measure(quick)
+            seconds = time.monotonic() - began
+            name = Path(str(module.__file__)).name
+            print(f"\n{title}: {name}, {seconds:.0f} s\n\n{table(figures, quick=quick)}", flush=True)
+            found.append((f"## {title}\n\n`benchmarks/{name}`", figures))
+    return found
+
+
+def main() -> None:
+    """Measure everything; fail in a short run where a goal is missed by more than its margin."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a short run, as in CI, with generous margins")
+    quick = parser.parse_args().quick
+    found = measured(quick)
+    missed = [each.what for _, figures in found for each in figures if each.missed(quick=quick)]
+    print(f"\n{notes()}\nMissed: {', '.join(missed) or 'nothing'}.")
+    if not quick:
+        parts = [f"{title}\n\n{table(figures, quick=quick)}\n" for title, figures in found]
+        RESULTS.write_text(HEAD + "\n".join(parts) + f"\n## Machine\n\n{notes()}\n")
+    sys.exit(bool(missed) and quick)
+
+
+if __name__ == "__main__":
+    main()
