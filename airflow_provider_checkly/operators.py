@@ -42,6 +42,8 @@ class ChecklyRunChecksOperator(SessionRunner):
     :param timeout: seconds (or a timedelta) that the wait may take in one try.
     :param fail_on: the statuses that fail the task: FAILED, TIMED_OUT, CANCELLED, DEGRADED.
     :param gate: a :class:`airflow_provider_checkly.gate.Gate` with more rules, instead of `fail_on`.
+    :param explain: on failure, log why each check failed (at most 20 more requests).
+    :param root_cause_analysis: also ask Checkly's AI for the cause; each analysis costs one of a quota.
     :param fail_fast: fail as soon as one session did, without the others.
     :param on_no_match: "fail" or "skip" where no check matches.
     :param soft_fail: skip instead of failing, on a failing status and on the time-out.
@@ -116,6 +118,8 @@ class ChecklyRunTestSessionOperator(SessionRunner):
     :param timeout: seconds (or a timedelta) that the wait may take in one try.
     :param fail_on: the statuses that fail the task: FAILED, CANCELLED, DEGRADED.
     :param gate: a :class:`airflow_provider_checkly.gate.Gate` with more rules, instead of `fail_on`.
+    :param explain: on failure, log why each check failed (at most 20 more requests).
+    :param root_cause_analysis: also ask Checkly's AI for the cause; each analysis costs one of a quota.
     :param on_no_match: "fail" or "skip" where no check matches.
     :param soft_fail: skip instead of failing, on a failing status and on the time-out.
     :param cancel_on_kill: cancel the session when a user ends the task or its time is up; Checkly stops

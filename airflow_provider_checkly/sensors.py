@@ -144,6 +144,8 @@ class ChecklyCheckSessionSensor(SessionSensor):
     :param deferrable: wait in the triggerer, without a worker slot; `mode` then means nothing.
     :param fail_on: the statuses that fail the task: FAILED, TIMED_OUT, CANCELLED, DEGRADED.
     :param gate: a :class:`airflow_provider_checkly.gate.Gate` with more rules, instead of `fail_on`.
+    :param explain: on failure, log why each check failed (at most 20 more requests).
+    :param root_cause_analysis: also ask Checkly's AI for the cause; each analysis costs one of a quota.
     :param checkly_conn_id: the connection. (templated)
     """
 
@@ -168,6 +170,8 @@ class ChecklyTestSessionSensor(SessionSensor):
     :param deferrable: wait in the triggerer, without a worker slot; `mode` then means nothing.
     :param fail_on: the statuses that fail the task: FAILED, CANCELLED, DEGRADED.
     :param gate: a :class:`airflow_provider_checkly.gate.Gate` with more rules, instead of `fail_on`.
+    :param explain: on failure, log why each check failed (at most 20 more requests).
+    :param root_cause_analysis: also ask Checkly's AI for the cause; each analysis costs one of a quota.
     :param checkly_conn_id: the connection. (templated)
     """
 

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_checkly import report
 from airflow_provider_checkly.check_tags import tags_of
 from airflow_provider_checkly.connection import CHECK_SESSIONS, TEST_SESSIONS
+from airflow_provider_checkly.exceptions import ChecksFailed
 from airflow_provider_checkly.gate import chosen
 from airflow_provider_checkly.hooks import ChecklyHook
 from airflow_provider_checkly.links import LINK_KEY, ChecklySessionLink
-from airflow_provider_checkly.triggers import deferral
+from airflow_provider_checkly.reasons import LONGEST, find_reasons
+from airflow_provider_checkly.triggers import deadline, deferral
 from airflow_provider_checkly.verdict import (
     Outcome,
     broken_sessions,
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 GATE_KEY: Final = "gate"
+REPORT_KEY: Final = "report"
 LOOK_SECONDS: Final = 5.0
 """How long the worker looks before it defers."""
 
@@ -65,12 +69,16 @@ class SessionWaiter(BaseOperator):
         *,
         fail_on: str | Iterable[str] | None = None,
         gate: Gate | None = None,
+        explain: bool = True,
+        root_cause_analysis: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         rules = chosen(gate, fail_on)
         self.gate = rules.for_test_sessions() if self.resource == TEST_SESSIONS else rules
         self.fail_on = self.gate.statuses
+        self.explain = explain
+        self.root_cause_analysis = root_cause_analysis
         self._always_show = gate is not None
 
     @cached_property
@@ -125,7 +133,12 @@ class SessionWaiter(BaseOperator):
         decision = self._decide(whole)
         self._push_link(context, broken_sessions(whole, decision) or whole.sessions or ())
         self._show(context, decision)
-        return for_xcom(conclude(whole, decision))
+        try:
+            return for_xcom(conclude(whole, decision))
+        except ChecksFailed as failure:
+            if self.explain:
+                self._explain(context, decision, failure)
+            raise
 
     def _decide(self, outcome: Outcome) -> Decision:
         """Judge; where that could make only a warning of a failure, with the tags of the checks."""
@@ -138,8 +151,16 @@ class SessionWaiter(BaseOperator):
         """Log the decision as a table, and leave it in XCom."""
         context["ti"].xcom_push(key=GATE_KEY, value=decision.to_xcom())
         if decision.broke or self._always_show:
-            for line in decision.table().splitlines():
-                log.info("%s", line)
+            _log_lines(logging.WARNING if decision.broke else logging.INFO, decision.table().splitlines())
+
+    def _explain(self, context: Context, decision: Decision, failure: ChecksFailed) -> None:
+        """Log why checks failed, and leave it in XCom."""
+        until = deadline(LONGEST, context["ti"].start_date, self.execution_timeout)
+        reasons = find_reasons(
+            self.hook, decision, failure.sessions, until - time.time(), analyse=self.root_cause_analysis
+        )
+        _log_lines(logging.WARNING, report.lines(reasons))
+        context["ti"].xcom_push(key=REPORT_KEY, value=report.markdown(str(failure), reasons))
 
     def _read(self, ids: Sequence[str]) -> list[JsonObject]:
         return self.hook.read_sessions(ids, self.resource)
@@ -147,3 +168,8 @@ class SessionWaiter(BaseOperator):
     def _push_link(self, context: Context, sessions: Sequence[JsonObject]) -> None:
         if link := first_link(sessions, self.fail_on):
             context["ti"].xcom_push(key=LINK_KEY, value=link)
+
+
+def _log_lines(level: int, lines: Sequence[str]) -> None:
+    for line in lines:
+        log.log(level, "%s", line)

@@ -1,0 +1,343 @@
+"""Why checks failed: asked for over HTTP, within a budget, and never in the way of the failure itself."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, get_args
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+from running import TaskInstance, context, run
+
+from airflow_provider_checkly import analyses, explain, reasons
+from airflow_provider_checkly.api import result_calls
+from airflow_provider_checkly.emulator import Check, Emulator
+from airflow_provider_checkly.emulator.checks import CheckType
+from airflow_provider_checkly.exceptions import ChecksFailed, InvalidInput
+from airflow_provider_checkly.gate import Gate
+from airflow_provider_checkly.hooks import ChecklyHook
+from airflow_provider_checkly.operators import ChecklyRunChecksOperator, ChecklyRunTestSessionOperator
+from airflow_provider_checkly.sensors import ChecklyCheckSessionSensor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EU, US = "eu-central-1", "us-east-1"
+ID = "c1000000-0000-4000-8000-{:012}".format
+TYPES = [kind for kind in get_args(CheckType) if kind != "HEARTBEAT"]
+MANY = 25
+
+
+def fleet() -> Iterator[Check]:
+    """One failing check of each type, with its type as tag; many of tag `many`; and some more."""
+    for number, kind in enumerate(TYPES, 1):
+        tags = (kind.lower(), "each")
+        yield Check(
+            id=ID(number), name=f"{kind} check", checkType=kind, tags=tags, seconds=1, outcome="failed"
+        )
+    for number in range(100, 100 + MANY):
+        yield Check(
+            id=ID(number), name=f"Check {number}", tags=("many",), locations=(EU, US), outcome="failed"
+        )
+    yield Check(id=ID(200), name="Late", tags=("late",), outcome="timed_out")
+    yield Check(id=ID(201), name="Fine", tags=("fine", "many", "flaky"), locations=(EU, US), seconds=2)
+    yield Check(id=ID(202), name="Shaky", tags=("shaky", "flaky"), outcome="failed")
+    yield Check(id=ID(203), name="Slow", tags=("slow",), outcome="degraded")
+
+
+@pytest.fixture(params=[True])
+def checkly(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    monkeypatch.setattr(analyses, "FIRST_PAUSE", 0.2)
+    with Emulator(fleet(), speed=20, rca=request.param) as emulator:
+        monkeypatch.setenv("AIRFLOW_CONN_CHECKLY_DEFAULT", emulator.connection_json)
+        yield emulator
+
+
+def fail(caplog: pytest.LogCaptureFixture, tag: str, **kwargs: Any) -> tuple[ChecksFailed, Any, str]:
+    """The error, the XCom and the log of a failing task."""
+    ti = TaskInstance()
+    kind: Any = ChecklyRunTestSessionOperator if "run_location" in kwargs else ChecklyRunChecksOperator
+    with caplog.at_level(logging.INFO), pytest.raises(ChecksFailed) as caught:
+        run(kind(task_id="task", tags=tag, **kwargs), context(ti))
+    return caught.value, ti.xcom, "\n".join(record.getMessage() for record in caplog.records)
+
+
+def extra(checkly: Emulator) -> list[str]:
+    """The requests that were made after the verdict."""
+    paths = [record.path for record in checkly.requests]
+    parts = ("check-results", "/results/", "error-groups", "root-cause", "/v1/checks/")
+    return [path for path in paths if any(part in path for part in parts)]
+
+
+WHY = {
+    "API": "assertion: STATUS_CODE: EQUALS 200, was 503",
+    "URL": "error: Assertion failed: status code is less than 400, received 503",
+    "BROWSER": "error: Error: expect(locator).toBeVisible() failed",
+    "MULTI_STEP": "error: Error: expect(received).toBe(expected)",
+    "PLAYWRIGHT": "at a guest can check out, tests/checkout.spec.ts:14",
+    "TCP": "error: connect ECONNREFUSED",
+    "DNS": "error: queryA ENOTFOUND",
+    "ICMP": "error: 100% packet loss",
+    "SSL": "error: CERT_EXPIRED",
+    "GRPC": "error: 14 UNAVAILABLE",
+    "TRACEROUTE": "assertion: HOP_COUNT: LESS_THAN 20, was 30",
+    "AGENTIC": "assertion: The order is confirmed: expected an order confirmation, was a form",
+}
+
+
+@pytest.mark.parametrize("more", [{}, {"run_location": EU}], ids=["check session", "test session"])
+@pytest.mark.parametrize("kind", TYPES)
+def test_each_type_says_why(
+    checkly: Emulator, caplog: pytest.LogCaptureFixture, kind: str, more: dict[str, Any]
+) -> None:
+    error, xcom, log = fail(caplog, kind.lower(), **more)
+    assert f"{kind} check FAILED in {EU}" in log
+    if kind not in {"SSL", "GRPC", "TRACEROUTE"} or not more:
+        assert WHY[kind] in log
+    assert "  result: https://app.checklyhq.com/" in log
+    assert xcom["report"].startswith("1 of 1 checks did not pass")
+    assert f"check FAILED in {EU}" in xcom["report"]
+    assert xcom["gate"]["broke_it"][0]["name"] == f"{kind} check"
+    assert len(xcom["report"]) <= 3500
+    assert "\x1b" not in log
+    assert isinstance(error, AirflowFailException)
+    assert 1 <= len(extra(checkly)) <= 3
+
+
+@pytest.mark.parametrize("kind", ["BROWSER", "MULTI_STEP", "PLAYWRIGHT"])
+def test_links_to_what_was_recorded(caplog: pytest.LogCaptureFixture, kind: str, checkly: Emulator) -> None:
+    _, xcom, log = fail(caplog, kind.lower())
+    wanted = ["trace"] if kind == "MULTI_STEP" else ["video", "trace", "screenshot"]
+    for name in wanted:
+        assert f"  {name}: {checkly.url}/" in log
+        assert f"[{name}](" in xcom["report"]
+
+
+def test_the_manifest_where_the_details_have_no_links(
+    checkly: Emulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, _, log = fail(caplog, "agentic")
+    assert "  screenshot: " in log
+    assert extra(checkly)[-1].endswith("/assets")
+
+
+@pytest.mark.usefixtures("_defers_at_once")
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_twenty_requests_at_most(
+    checkly: Emulator, caplog: pytest.LogCaptureFixture, *, deferrable: bool
+) -> None:
+    """One result of each check comes before the second of any."""
+    error, xcom, log = fail(caplog, "many", deferrable=deferrable)
+    assert len(error.sessions) == MANY
+    assert len(extra(checkly)) == explain.REQUESTS
+    assert len({path.split("/")[3] for path in extra(checkly)}) == explain.REQUESTS
+    assert log.count("was 503") == explain.REQUESTS
+    assert len(xcom["report"]) <= 3500
+
+
+def test_it_can_be_turned_off(checkly: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    _, xcom, log = fail(caplog, "many", explain=False)
+    assert extra(checkly) == []
+    assert "report" not in xcom
+    assert "was 503" not in log
+    assert "Gate not passed:" in log
+
+
+FAULTS: dict[str, tuple[dict[str, Any], int]] = {
+    "not found": ({"status": 404}, 2),
+    "not allowed": ({"status": 403}, 1),
+    "too many": ({"status": 429, "headers": {"Retry-After": "60"}}, 1),
+    "broken": ({"status": 500}, 1),
+    "gone": ({"drop": "before"}, 1),
+    "no JSON": ({"status": 200, "body": "x"}, 2),
+    "another JSON": ({"status": 200, "body": {"apiCheckResult": 7, "errorGroupIds": "x"}}, 2),
+}
+
+
+@pytest.mark.parametrize(("fault", "requests"), FAULTS.values(), ids=FAULTS.keys())
+def test_what_goes_wrong_masks_nothing(
+    checkly: Emulator, caplog: pytest.LogCaptureFixture, fault: dict[str, Any], requests: int
+) -> None:
+    """Pitfall 42: the same error, the link, and one line of warning."""
+    checkly.fail(path="check-results", times=None, **fault)
+    error, xcom, log = fail(caplog, "late", gate=Gate(max_response_time=1))
+    assert "Late TIMED_OUT" in str(error)
+    assert isinstance(error, AirflowFailException)
+    complaints = log.count("Checkly does not say all there is")
+    assert complaints == (0 if "apiCheckResult" in str(fault) else 1)
+    assert len(extra(checkly)) <= requests
+    assert "Late TIMED_OUT in eu-central-1" in log
+    assert "[result](" in xcom["report"]
+
+
+def test_a_hanging_checkly_is_left_alone(
+    checkly: Emulator, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(explain, "SECONDS_PER_REQUEST", 0.3)
+    checkly.fail(path="check-results", delay=5)
+    _, _, log = fail(caplog, "many")
+    assert "no whole answer" in log
+    assert len(extra(checkly)) == 1
+
+
+def test_no_time_is_left(checkly: Emulator) -> None:
+    hook = ChecklyHook()
+    inquiry = explain.Inquiry(hook, until=0)
+    assert inquiry.is_over
+    assert explain.explain(inquiry, []) == []
+    assert inquiry.ask(result_calls.get_check(ID(1))) is None
+    assert checkly.requests == []
+
+
+def test_soft_fail_says_why_too(checkly: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    ti = TaskInstance()
+    with caplog.at_level(logging.INFO), pytest.raises(AirflowSkipException):
+        run(ChecklyRunChecksOperator(task_id="task", tags="api", soft_fail=True), context(ti))
+    assert "was 503" in caplog.text
+    assert extra(checkly)
+
+
+def test_the_sensor_says_why_too(checkly: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    (session,) = ChecklyHook().trigger_check_sessions(ID(1))
+    ti, ids = TaskInstance(), str(session["checkSessionId"])
+    with pytest.raises(ChecksFailed):
+        run(ChecklyCheckSessionSensor(task_id="task", check_session_ids=ids), context(ti))
+    assert ti.xcom["report"]
+    assert ti.xcom["gate"]["passed"] is False
+    assert checkly.requests
+    assert "FAILED" in caplog.text
+
+
+# Gates over HTTP
+
+
+def test_only_the_locations_that_were_too_slow(caplog: pytest.LogCaptureFixture, checkly: Emulator) -> None:
+    _, xcom, log = fail(caplog, "fine", gate=Gate(max_response_time=1))
+    assert "Fine PASSED in us-east-1" in log
+    assert "  gate: " in log
+    assert len(extra(checkly)) == 2
+    assert xcom["checkly_link"]
+
+
+def test_a_gate_that_is_passed(checkly: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    ti = TaskInstance()
+    gate = Gate(warn_only="Shaky")
+    with caplog.at_level(logging.INFO):
+        sessions = run(ChecklyRunChecksOperator(task_id="task", tags="flaky", gate=gate), context(ti))
+    assert len(sessions) == 2
+    assert ti.xcom["gate"]["passed"] is True
+    assert [each["name"] for each in ti.xcom["gate"]["only_warned"]] == ["Shaky"]
+    assert "Gate passed:" in caplog.text
+    assert "report" not in ti.xcom
+    assert extra(checkly) == []
+
+
+@pytest.mark.parametrize(("tag", "requests"), [("shaky", 1), ("x", 1)])
+def test_tags_make_a_warning(checkly: Emulator, tag: str, requests: int) -> None:
+    task = ChecklyRunChecksOperator(
+        task_id="task", tags="flaky", gate=Gate(warn_only_tags=tag), explain=False
+    )
+    if tag == "x":
+        with pytest.raises(ChecksFailed):
+            run(task)
+    else:
+        assert len(run(task)) == 2
+    assert extra(checkly) == [f"/v1/checks/{ID(202)}"] * requests
+
+
+def test_tags_that_cannot_be_known_make_none(checkly: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    checkly.fail(path="/v1/checks/", status=403)
+    _, _, log = fail(caplog, "flaky", gate=Gate(warn_only_tags="shaky"), explain=False)
+    assert "tags of 1 failing check(s) are not known" in log
+    checkly.fail(path="/v1/checks/", status=200, body={"tags": None})
+    fail(caplog, "flaky", gate=Gate(warn_only_tags="shaky"), explain=False)
+
+
+def test_a_gate_for_a_test_session(checkly: Emulator) -> None:
+    ti = TaskInstance()
+    gate = Gate(min_passed_percent=50)
+    task = ChecklyRunTestSessionOperator(task_id="task", run_location=EU, tags="flaky", gate=gate)
+    assert len(run(task, context(ti))) == 1
+    assert ti.xcom["gate"]["checks"] == 2
+    assert [each["name"] for each in ti.xcom["gate"]["tolerated"]] == ["Shaky"]
+    assert checkly.test_sessions
+
+
+def test_degraded_is_asked_for(caplog: pytest.LogCaptureFixture, checkly: Emulator) -> None:
+    _, _, log = fail(caplog, "slow", fail_on="DEGRADED")
+    assert "Slow DEGRADED in eu-central-1" in log
+    assert len(extra(checkly)) == 1
+
+
+def test_contradictions_are_refused_when_the_dag_is_parsed() -> None:
+    for more in ({"fail_on": "FAILED", "gate": Gate()}, {"fail_fast": True, "gate": Gate(max_failed=1)}):
+        with pytest.raises(InvalidInput):
+            ChecklyRunChecksOperator(task_id="task", tags="x", **more)
+    with pytest.raises(InvalidInput, match="TIMED_OUT"):
+        ChecklyRunTestSessionOperator(task_id="task", tags="x", run_location=EU, gate=Gate("TIMED_OUT"))
+    with pytest.raises(InvalidInput):
+        ChecklyCheckSessionSensor(task_id="task", check_session_ids="x", fail_on=[], gate=Gate())
+
+
+# Root-cause analyses
+
+
+def test_an_analysis_is_asked_for_and_awaited(checkly: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    _, xcom, log = fail(caplog, "api", root_cause_analysis=True)
+    assert "  root cause: [INFRA ERROR] The service behind" in log
+    assert "impact: Whoever depends on" in xcom["report"]
+    assert len([path for path in extra(checkly) if "root-cause-analyses/error-groups" in path]) == 1
+    assert len(extra(checkly)) <= explain.REQUESTS
+    caplog.clear()
+    checkly.clear()
+    _, _, log = fail(caplog, "api", root_cause_analysis=True)
+    assert "root cause: [INFRA ERROR]" in log
+    assert not any("root-cause" in path for path in extra(checkly)), "one that is there costs nothing"
+
+
+def test_an_analysis_of_a_test_session(checkly: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    _, _, log = fail(caplog, "api", run_location=EU, root_cause_analysis=True)
+    assert "root cause: [INFRA ERROR]" in log
+    assert any("root-cause-analyses/test-session-error-groups" in path for path in extra(checkly))
+
+
+@pytest.mark.parametrize("checkly", [False], indirect=True)
+def test_a_plan_without_analyses(checkly: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    _, _, log = fail(caplog, "api", root_cause_analysis=True)
+    assert log.count("402") == 1
+    assert "was 503" in log
+    assert checkly.requests
+
+
+def test_analyses_are_few(checkly: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    fail(caplog, "each", root_cause_analysis=True)
+    orders = [
+        record for record in checkly.requests if "root-cause" in record.path and record.method == "POST"
+    ]
+    assert len(orders) == analyses.AT_MOST
+    assert len(extra(checkly)) <= explain.REQUESTS
+
+
+def test_an_analysis_that_takes_too_long(
+    checkly: Emulator, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(analyses, "SECONDS", 0.3)
+    monkeypatch.setattr(analyses, "FIRST_PAUSE", 0.1)
+    checkly.fail(path="root-cause-analyses/[0-9a-f]", status=202, body={"id": "x"}, times=None)
+    _, _, log = fail(caplog, "api", root_cause_analysis=True)
+    assert "Checkly has not finished its analysis" in log
+
+
+def test_no_analysis_where_it_could_not_be_read(checkly: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch = pytest.MonkeyPatch()
+    with monkeypatch.context() as patch:
+        patch.setattr(analyses, "REQUESTS", 2)
+        fail(caplog, "api", root_cause_analysis=True)
+    assert not any("root-cause" in path for path in extra(checkly))
+
+
+def test_no_analysis_where_checkly_is_in_trouble(checkly: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    checkly.fail(path="check-results", status=500, times=None)
+    fail(caplog, "api", root_cause_analysis=True)
+    assert not any("root-cause" in path for path in extra(checkly))
+    assert reasons.LONGEST == 90
