@@ -21,7 +21,7 @@ export AIRFLOW_HOME := $(WORK)/airflow
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 export COVERAGE_FILE := $(WORK)/coverage
 
-.PHONY: help venv test e2e e2e-quick e2e-pins bench bench-quick bench-pins lint types format demo examples airflow live soak pins build clean
+.PHONY: help venv test e2e e2e-quick e2e-pins matrix bench bench-quick bench-pins lint types format demo examples airflow live soak pins build clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +53,9 @@ bench: ## Measure all that benchmarks/RESULTS.md holds, beside other providers; 
 bench-quick: ## Check the ratios of it, with generous margins; under two minutes
 	$(BENCH_ENVIRONMENT)
 	$(BENCH)/bin/python benchmarks/everything.py --quick
+
+matrix: ## Run the tests and the demo on every supported line of Airflow, and print a table
+	@scripts/matrix.sh
 
 lint: venv ## Check style: ruff's rules and formatting, and that the shell scripts parse
 	$(BIN)/ruff check

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +14,7 @@ from deployment import PROCESSES, Deployment, family_of
 from deployment_clients import Rest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 DAGS: Final = Path(__file__).parent / "dags" / "gates.py"
 QUICKER: Final = {
@@ -23,6 +24,8 @@ QUICKER: Final = {
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "12",
 }
 """The settings that are not Airflow's defaults, whatever the deployment."""
+GIVEN_UP: Final = threading.Event()
+"""Set when the tests end before their scenarios."""
 TRIGGERER: Final = PROCESSES["triggerer"]
 WORKER: Final = ("celery", "worker", "-c", "4", "--skip-serve-logs", "--without-gossip", "--without-mingle")
 DISTRIBUTED: Final = {
@@ -139,9 +142,9 @@ class Cluster(Deployment):
             self.wait_for_dag(dag_id)
 
 
-def eventually(seconds: float, holds: Any) -> bool:
+def eventually(seconds: float, holds: Callable[[], object]) -> bool:
     """Return whether something comes true in time."""
     end = time.monotonic() + seconds
     while not (true := holds()) and time.monotonic() < end:
-        time.sleep(0.25)
+        assert not GIVEN_UP.wait(0.25), "the tests were interrupted"
     return bool(true)

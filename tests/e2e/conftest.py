@@ -80,5 +80,9 @@ def company(request: pytest.FixtureRequest, stage: Stage) -> Iterator[dict[Any, 
         for item in request.session.items
         if isinstance(item, pytest.Function) and item.module is request.module and "calm" in item.fixturenames
     ]
+    given_up = importlib.import_module("e2e.cluster").GIVEN_UP
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         yield {scenario: pool.submit(scenario, stage) for scenario in chosen}
+        given_up.set()
+        pool.shutdown(cancel_futures=True)
+    given_up.clear()

@@ -120,6 +120,23 @@ def kill_worker_after_deferral(stage: Stage) -> None:
                 entry.add(gate.faults("success", tries=1))
 
 
+def kill_worker_after_resume(stage: Stage) -> None:
+    """A whole worker is killed while it judges: each retry finds its session passed."""
+    with stage.ledger.scenario("SIGKILL of a worker after the resume") as entry:
+        gates = [stage.gate("held", check(8)) for _ in range(4)]
+
+        def resumed() -> bool:
+            return any(_is_on(gate, "worker-1") and "Resumed and held" in gate.log() for gate in gates)
+
+        assert eventually(120, resumed), "no gate is resumed on worker-1"
+        with stage.airflow.without("worker-1"):
+            for gate in gates:
+                entry.add(gate.faults("success"))
+        again = sum(gate.task["try_number"] == 2 for gate in gates)
+        entry.notes.append(f"{again} of {len(gates)} tasks were retried")
+        assert again, "no task was killed"
+
+
 def _is_on(gate: Gate, worker: str) -> bool:
     task = gate.task
     return task["state"] == "running" and task["pid"] in gate.stage.airflow.pids(worker)

@@ -57,6 +57,10 @@ def test_worker_dies_after_deferral(stage: Stage) -> None:
     outages.kill_worker_after_deferral(stage)
 
 
+def test_worker_dies_after_resume(stage: Stage) -> None:
+    outages.kill_worker_after_resume(stage)
+
+
 def test_api_restarts(stage: Stage) -> None:
     outages.restart_api(stage)
 
