@@ -26,6 +26,7 @@ def get_provider_info() -> dict[str, object]:
         "operators": [{"integration-name": "Checkly", "python-modules": [f"{module}.operators"]}],
         "sensors": [{"integration-name": "Checkly", "python-modules": [f"{module}.sensors"]}],
         "triggers": [{"integration-name": "Checkly", "python-modules": [f"{module}.triggers"]}],
+        "notifications": [f"{module}.notifications.ChecklyHeartbeatNotifier"],
         "extra-links": [f"{module}.links.ChecklySessionLink"],
         "connection-types": [
             {

@@ -129,6 +129,8 @@ LAYERS: dict[str, set[str]] = {
     "check_tags": {"api", "decision", "endpoints_of_results", "hooks"},
     "triggers": {"api", "connection", "hooks", "verdict"},
     "checkpoint": {"api"},
+    "notifications": {"api", "arguments"},
+    "retry_policy": {"api"},
     "details": {"api"},
     "report": {"details"},
     "explain": {"api", "decision", "details", "findings", "hooks", "judge", "report"},
