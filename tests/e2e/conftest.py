@@ -38,6 +38,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "quick: needs nothing but Airflow itself; a few minutes in all")
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Say in one line which packages are missing."""
+    wanted = {getattr(getattr(item, "module", None), "DEPLOYMENT", "sqlite") for item in session.items}
+    if wanted - {"sqlite"} and (missing := importlib.import_module("e2e.backends").missing()):
+        pytest.exit(missing, 1)
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Print what came of each scenario."""
     if ledger := config.stash.get(LEDGER, None):
