@@ -132,6 +132,7 @@ LAYERS: dict[str, set[str]] = {
     "notifications": {"api", "arguments"},
     "retry_policy": {"api"},
     "details": {"api"},
+    "junit": {"api", "details", "findings", "judge"},
     "report": {"details"},
     "explain": {"api", "decision", "details", "findings", "hooks", "judge", "report"},
     "analyses": {"api", "details", "explain"},

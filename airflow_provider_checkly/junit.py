@@ -1,0 +1,74 @@
+"""Sessions as JUnit XML, for tools that show test reports; needs the extra `junit`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_checkly.details import one_line
+from airflow_provider_checkly.findings import collect
+from airflow_provider_checkly.judge import place, response_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from junitparser import TestCase
+
+    from airflow_provider_checkly.api.wire import JsonObject
+    from airflow_provider_checkly.findings import Finding
+
+GOOD: Final = frozenset({"PASSED", "DEGRADED"})
+WRONG: Final = ("hasErrors", "hasFailures", "aborted")
+ANY: Final = frozenset[str]()
+
+
+def junit_xml(sessions: Iterable[JsonObject]) -> str:
+    """Return JUnit XML: one test case per check and location.
+
+    FAILED is a failure; all else that is neither PASSED nor DEGRADED is an error.
+
+    :param sessions: check sessions or test sessions that have ended, as operators and hook return them.
+    :raises ImportError: the extra is not installed: `pip install 'airflow-provider-checkly[junit]'`.
+    """
+    from junitparser import JUnitXml, TestSuite  # noqa: PLC0415 - an optional extra
+
+    suite = TestSuite("Checkly")
+    for finding in collect(sessions):
+        suite.add_testcases(list(_cases(finding)))
+    report = JUnitXml()
+    report.add_testsuite(suite)
+    text: bytes = report.tostring()
+    return text.decode()
+
+
+def _cases(finding: Finding) -> Iterator[TestCase]:
+    """Make a case of each result, and of the check itself where none shows how it ended."""
+    worst, shown = finding.worst(ANY), {"PASSED"} if finding.results else set[str]()
+    for result in finding.results:
+        status = _status(result, worst)
+        shown.add(status)
+        yield _case(finding.name, place(result), status, response_time(result))
+    if worst not in shown:
+        yield _case(finding.name, "all locations", worst, None)
+
+
+def _status(result: JsonObject, worst: str) -> str:
+    if isinstance(said := result.get("status"), str):
+        return said
+    if result.get("isCancelled") is True:
+        return "CANCELLED"
+    if any(result.get(flag) is True for flag in WRONG):
+        return worst if worst not in GOOD else "FAILED"
+    return "DEGRADED" if result.get("isDegraded") is True else "PASSED"
+
+
+def _case(check: str, location: str, status: str, milliseconds: float | None) -> TestCase:
+    from junitparser import Error, Failure, TestCase  # noqa: PLC0415 - an optional extra
+
+    seconds = None if milliseconds is None else milliseconds / 1000
+    case = TestCase(one_line(location), one_line(check), seconds)
+    if status not in GOOD:
+        kind = Failure if status == "FAILED" else Error
+        case.result = [
+            kind(f"{one_line(check)} {one_line(status)} in {one_line(location)}", one_line(status))
+        ]
+    return case
