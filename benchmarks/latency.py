@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Final, Literal
@@ -22,19 +23,23 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.api.wire import Request, Response
 
 LIMIT: Final = 600
+REFUSED: Final = 429
 SETTLED: Final = 120.0
 """Seconds after which 429s count."""
 PLOT: Final = Path(__file__).parent / "latency.svg"
-PLOTTED: Final = (250, 300, 350, 400, 500, 600, 700, 800, 1000, 1200, 1500, 2000, 2500, 3000)
+ABOVE: Final = (600, 1000, 3000)
+PLOTTED: Final = (250, 300, 350, 400, 500, 700, 800, 1200, 1500, 2000, 2500)
+PLOTTED_ALONE: Final = (250, 300, 350, 400, 500, 700, 1000)
+ALONE: Final = 1000
 
-How = Literal["shared", "hint", "back-off"]
+How = Literal["shared", "back-off"]
 
 
 @dataclass(frozen=True)
 class Case:
     """What is tried.
 
-    :param how: with our budget, or each wait for itself: after the pause that a 429 asks for, or back-off.
+    :param how: with our budget, or each wait for itself, with back-off after a 429.
     :param processes: that share the account, each with a budget of its own.
     """
 
@@ -63,23 +68,24 @@ def paced(checkly: Checkly, pacer: Pacer) -> AsyncSender:
     async def send(request: Request) -> Response:
         sent_at = await pacer.turn()
         response = await checkly.answer(request)
-        if response.status == 429:  # noqa: PLR2004 - too many requests
+        if response.status == REFUSED:
             pacer.refused(sent_at, retry_after(response) or 1)
         return response
 
     return send
 
 
-def unpaced(checkly: Checkly, *, hint: bool) -> AsyncSender:
-    """Return a sender that knows of no budget."""
+def unpaced(checkly: Checkly) -> AsyncSender:
+    """Return a sender that knows of no budget, and backs off: 0.5 s, doubled up to 30 s, with jitter."""
 
     async def send(request: Request) -> Response:
         response = await checkly.answer(request)
-        return response if hint or response.status != 429 else replace(response, headers={})  # noqa: PLR2004
+        return response if response.status != REFUSED else replace(response, headers={})
 
     return send
 
 
+@cache
 def try_out(case: Case) -> Found:
     """Let a steady state run for hours."""
     found: list[Found] = []
@@ -90,7 +96,7 @@ def try_out(case: Case) -> Found:
         if case.how == "shared":
             senders = [paced(checkly, Pacer(case.per_minute, loop.time)) for _ in range(case.processes)]
         else:
-            senders = [unpaced(checkly, hint=case.how == "hint")]
+            senders = [unpaced(checkly)]
         late = await detect(checkly, senders, Load(case.waits, seconds=case.hours * 3600, seed=case.seed))
         asked = sum(at > SETTLED for at in checkly.asked)
         refused = sum(at > SETTLED for at in checkly.refused)
@@ -137,24 +143,21 @@ def two_processes(hours: float) -> list[Figure]:
     ]
 
 
-def each_for_itself(waits: int, hours: float) -> list[Figure]:
+def each_for_itself() -> list[Figure]:
     """Return the figures of waits that do not know of each other."""
-    figures = []
-    hows: tuple[tuple[How, str], ...] = (("hint", "obeying Retry-After"), ("back-off", "with back-off"))
-    for how, name in hows:
-        found = try_out(Case(waits, how=how, hours=hours))
-        figures += [
-            Figure(f"mean latency, N = {waits}, each for itself {name}", found.mean, "s"),
-            Figure("  p99", found.p99, "s"),
-            Figure("  429s of requests", 100 * found.refused, "%"),
-        ]
-    return figures
+    found = try_out(Case(ALONE, how="back-off", hours=1))
+    return [
+        Figure(f"mean latency, N = {ALONE}, each for itself with back-off", found.mean, "s"),
+        Figure("  p99", found.p99, "s"),
+        Figure("  429s of requests", 100 * found.refused, "%"),
+    ]
 
 
-def draw() -> None:
+def draw(hours: float) -> None:
     """Plot latency over N against the bound."""
     ours = {waits: try_out(Case(waits, hours=1.5)).mean for waits in PLOTTED}
-    alone = {n: try_out(Case(n, how="back-off", hours=1.5)).mean for n in PLOTTED if n <= 1000}  # noqa: PLR2004
+    ours |= {waits: try_out(Case(waits, hours=hours)).mean for waits in ABOVE}
+    alone = {waits: try_out(Case(waits, how="back-off", hours=1)).mean for waits in PLOTTED_ALONE}
     least = {waits: bound(waits, 570) for waits in range(250, 3001, 50)}
     PLOT.write_text(plot(least, ours, alone))
 
@@ -167,9 +170,9 @@ def measure(quick: bool) -> list[Figure]:  # noqa: FBT001 - what every command h
     if quick:
         return [*figures, *above(600, hours), *two_processes(hours)]
     figures += near(256, LIMIT, None, hours)
-    figures += [figure for waits in (600, 1000, 3000) for figure in above(waits, hours)]
-    draw()
-    return [*figures, *two_processes(hours), *each_for_itself(1000, hours)]
+    figures += [figure for waits in ABOVE for figure in above(waits, hours)]
+    draw(hours)
+    return [*figures, *two_processes(hours), *each_for_itself()]
 
 
 if __name__ == "__main__":

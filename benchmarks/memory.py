@@ -65,12 +65,12 @@ async def unended(wait: Wait, steps: list[int], settle: float) -> list[int]:
 
 def held(kind: str, few: int, many: int, settle: float, certificate: Path | None = None) -> tuple[float, int]:
     """Return the bytes per wait, and the most connections at once."""
-    environment = os.environ | ({"SSL_CERT_FILE": str(certificate)} if certificate else {})
+    environment = os.environ | ({"REQUESTS_CA_BUNDLE": str(certificate)} if certificate else {})
     with twin(certificate=certificate) as url:
         command = [sys.executable, __file__, kind, f"{url}/{kind}", str(few), str(many), str(settle)]
         said = subprocess.run(command, stdout=subprocess.PIPE, check=True, env=environment).stdout  # noqa: S603
         before, after = json.loads(said)
-        return (after - before) / (many - few), counts(url, kind)["connections"]
+        return (after - before) / (many - few), counts(url, kind, certificate)["connections"]
 
 
 def certified(folder: Path) -> Path:

@@ -183,9 +183,10 @@ def twin(limit: int = 0, certificate: Path | None = None) -> Iterator[str]:
             process.terminate()
 
 
-def counts(url: str, who: str) -> dict[str, int]:
+def counts(url: str, who: str, certificate: Path | None = None) -> dict[str, int]:
     """Return what a twin counted of one contender."""
-    with urlopen(f"{url}/counts", timeout=60) as answer:  # noqa: S310 - a local address
+    trust = ssl.create_default_context(cafile=certificate) if certificate else None
+    with urlopen(f"{url}/counts", timeout=60, context=trust) as answer:  # noqa: S310 - a local address
         found: dict[str, dict[str, int]] = json.load(answer)
     return found[who]
 
