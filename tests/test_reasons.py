@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import importlib
+import json
 import logging
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowSkipException
 from running import TaskInstance, context, run
 
 from airflow_provider_checkly import analyses, explain, reasons
@@ -341,3 +344,26 @@ def test_no_analysis_where_checkly_is_in_trouble(checkly: Emulator, caplog: pyte
     fail(caplog, "api", root_cause_analysis=True)
     assert not any("root-cause" in path for path in extra(checkly))
     assert reasons.LONGEST == 90
+
+
+# Parsing and mapping
+
+
+def test_a_gate_survives_copies_and_mapping() -> None:
+    gate = Gate({"FAILED", "CANCELLED"}, max_failed=1, warn_only=["b", "a"])
+    with DAG("dag", schedule=None) as dag:
+        ChecklyRunChecksOperator(task_id="plain", tags="x", gate=gate)
+        ChecklyRunChecksOperator.partial(task_id="mapped", gate=gate).expand(check_ids=[ID(1), ID(2)])
+        ChecklyCheckSessionSensor.partial(task_id="each", check_session_ids="x").expand(gate=[gate, Gate()])
+    twin: Any = copy.deepcopy(dag)
+    assert twin.get_task("plain").gate == gate
+    mapped: Any = dag.get_task("mapped")
+    assert mapped.partial_kwargs["gate"] == gate
+    assert repr(gate) in json.dumps(serialized(dag))
+
+
+def serialized(dag: DAG) -> Any:
+    """The DAG as Airflow stores it; the same text each time it is parsed."""
+    module: Any = importlib.import_module("airflow.serialization.serialized_objects")
+    serializer = getattr(module, "DagSerialization", None) or module.SerializedDAG
+    return serializer.to_dict(dag)
