@@ -64,7 +64,7 @@ class ChecklyBaseHook(BaseHook):
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """Return the connection form's extra fields, for Airflow 2.11 to 3.1."""
-        return connection.form_widgets()
+        return connection.form_widgets()  # pragma: no cover - its libraries come with Airflow 2 only
 
     def _settings(self) -> Settings:
         """Return what the connection says; it is looked up once, since `on_kill` may not ask Airflow."""

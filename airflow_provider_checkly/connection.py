@@ -59,7 +59,7 @@ FORM_FIELDS: Final[dict[str, JsonObject]] = {
 }
 
 
-def form_widgets() -> dict[str, Any]:
+def form_widgets() -> dict[str, Any]:  # pragma: no cover - its libraries come with Airflow 2 only
     """Return the fields of the form for extras, for Airflow 2.11 to 3.1."""
     from flask_appbuilder.fieldwidgets import BS3TextFieldWidget  # noqa: PLC0415 - absent in plain 3.x
     from wtforms import IntegerField, StringField  # noqa: PLC0415 - absent in plain 3.x

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.emulator import Emulator
 
 
-@pytest.fixture
-def checkly(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
     """Give a local Checkly with the default fleet, as the connection `checkly_default`.
 
     Checks take a tenth of their time. `checkly.requests` is what was asked, `checkly.fail(...)` sets a fault.
@@ -23,3 +22,6 @@ def checkly(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
     with Emulator(speed=10) as emulator:
         monkeypatch.setenv("AIRFLOW_CONN_CHECKLY_DEFAULT", emulator.connection_json)
         yield emulator
+
+
+checkly = pytest.fixture(running, name="checkly")

@@ -414,6 +414,30 @@ def test_a_kill_that_may_not_cancel(checkly: Emulator) -> None:
     assert asked(checkly, "cancel") == []
 
 
+@pytest.mark.usefixtures("_defers_at_once")
+def test_a_kill_without_a_connection(
+    checkly: Emulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Pitfall 40: whatever goes wrong, a kill does not fail."""
+    operator = task(check_ids=NEVER_ENDS, deferrable=True)
+    defer(operator)
+    monkeypatch.delenv("AIRFLOW_CONN_CHECKLY_DEFAULT")
+    operator.hook = ChecklyHook("no_such_connection")
+    operator.on_kill()
+    assert "Nothing was cancelled" in caplog.text
+    assert asked(checkly, "cancel") == []
+
+
+def test_without_a_link(checkly: Emulator) -> None:
+    """A session whose link Checkly leaves out is no reason to fail."""
+    ti = TaskInstance()
+    (session,) = run(task(check_ids=PASSES))
+    body = {"sessions": [{**session, "checkSessionLink": None}]}
+    checkly.fail(method="POST", path="trigger", status=201, body=body)
+    run(task(check_ids=PASSES, wait_for_completion=False), context(ti))
+    assert "checkly_link" not in ti.xcom
+
+
 def test_errors_of_the_network_are_retried_by_airflow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(
         "AIRFLOW_CONN_CHECKLY_DEFAULT",

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from airflow_provider_checkly import pytest_plugin
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 TEST = """
 import os, sys
@@ -18,6 +23,13 @@ def test_it(checkly):
     assert checkly.url in os.environ["AIRFLOW_CONN_CHECKLY_DEFAULT"]
     assert checkly.requests == []
 """
+
+
+def test_the_fixture_sets_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = pytest_plugin.running(monkeypatch)
+    emulator = next(started)
+    assert os.environ["AIRFLOW_CONN_CHECKLY_DEFAULT"] == emulator.connection_json
+    assert list(started) == []
 
 
 def test_the_fixture_is_found_and_loads_nothing_until_used(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowSensorTimeout,
     AirflowSkipException,
 )
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from running import TaskInstance, context, defer, run
 
 from airflow_provider_checkly.exceptions import ChecklyNotFound, ChecksFailed, ChecksTimedOut, InvalidInput
@@ -28,6 +29,13 @@ PASSES = "c0000000-0000-4000-8000-000000000001"
 FAILS = "c0000000-0000-4000-8000-000000000003"
 NEVER_ENDS = "c0000000-0000-4000-8000-000000000007"
 UNKNOWN = "dddddddd-0000-4000-8000-000000000001"
+
+
+class Rescheduled(TaskInstance):
+    """A task instance in reschedule mode."""
+
+    def get_first_reschedule_date(self, _context: Any) -> None:
+        """Return nothing: it was not rescheduled yet."""
 
 
 def start(*check_ids: str) -> list[str]:
@@ -119,6 +127,16 @@ def test_reschedule_reads_up_to_the_first_unfinished(checkly: Emulator) -> None:
     never, passes = start(NEVER_ENDS, PASSES)
     assert not sensor([never, passes], mode="reschedule").poke(context()).is_done
     assert paths(checkly)[1:] == [never]
+
+
+@pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="Airflow 2 looks into its database there")
+@pytest.mark.usefixtures("checkly")
+def test_reschedule_through_execute() -> None:
+    (ended,) = start(PASSES)
+    ChecklyHook().wait_for_check_sessions(ended, 10)
+    sensor(ended, mode="reschedule").poke(context())
+    where = context(Rescheduled())
+    assert sensor(ended, mode="reschedule").execute(where)["status"] == "PASSED"
 
 
 def test_a_session_that_is_unknown(checkly: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -262,6 +262,19 @@ def test_kill_survives_being_cancelled_every_second(
     assert session["status"] == "CANCELLED"
 
 
+def test_kill_that_checkly_refuses(
+    checkly: Emulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Pitfall 4: 403 is no error, and the log says what Checkly stops."""
+    ids = start(NEVER_ENDS)
+    checkly.fail(method="POST", path="cancel", status=403)
+    trigger = ChecklySessionTrigger(CONN, ids, in_seconds(60), cancel_on_kill=True)
+    with caplog.at_level("INFO"):
+        killed(trigger, monkeypatch, "failed", ids)
+    assert "was not cancelled" in caplog.text
+    assert "Playwright Check Suites only" in caplog.text
+
+
 def test_kill_is_bounded(checkly: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pitfall 40."""
     monkeypatch.setattr(triggers, "KILL_SECONDS", 0.5)
