@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from airflow_provider_checkly.api import model
 from airflow_provider_checkly.details import one_line
 from airflow_provider_checkly.findings import collect
 from airflow_provider_checkly.judge import place, response_time
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.api.wire import JsonObject
     from airflow_provider_checkly.findings import Finding
 
-GOOD: Final = frozenset({"PASSED", "DEGRADED"})
 WRONG: Final = ("hasErrors", "hasFailures", "aborted")
 ANY: Final = frozenset[str]()
 
@@ -57,7 +57,7 @@ def _status(result: JsonObject, worst: str) -> str:
     if result.get("isCancelled") is True:
         return "CANCELLED"
     if any(result.get(flag) is True for flag in WRONG):
-        return worst if worst not in GOOD else "FAILED"
+        return worst if worst not in model.GOOD else "FAILED"
     return "DEGRADED" if result.get("isDegraded") is True else "PASSED"
 
 
@@ -66,7 +66,7 @@ def _case(check: str, location: str, status: str, milliseconds: float | None) ->
 
     seconds = None if milliseconds is None else milliseconds / 1000
     case = TestCase(one_line(location), one_line(check), seconds)
-    if status not in GOOD:
+    if status not in model.GOOD:
         kind = Failure if status == "FAILED" else Error
         case.result = [
             kind(f"{one_line(check)} {one_line(status)} in {one_line(location)}", one_line(status))

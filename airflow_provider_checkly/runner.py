@@ -17,7 +17,7 @@ from airflow_provider_checkly.api.errors import ChecklyNotFound, InvalidInput, N
 from airflow_provider_checkly.checkpoint import Checkpoint
 from airflow_provider_checkly.hooks import ChecklyHook
 from airflow_provider_checkly.triggers import IDS_KEYS, deadline
-from airflow_provider_checkly.verdict import Outcome, airflow_errors, for_xcom
+from airflow_provider_checkly.verdict import Outcome, airflow_errors, broken_sessions, decide, for_xcom
 from airflow_provider_checkly.waiter import SessionWaiter
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class SessionRunner(SessionWaiter):
         """Return the sessions to wait for: those of an earlier try that was cut off, else new ones."""
         checkpoint = Checkpoint(context)
         earlier = self._earlier(checkpoint)
-        failed = [session for session in earlier if model.is_final(session) and not self._passed(session)]
+        failed = self._failed(earlier)
         if earlier and not failed and self.reattach:
             log.info("Going on with the %d session(s) of an earlier try.", len(earlier))
             return earlier
@@ -113,8 +113,13 @@ class SessionRunner(SessionWaiter):
             log.warning("%s The checks are triggered again.", error)
             return []
 
-    def _passed(self, session: JsonObject) -> bool:
-        return model.status(session) in model.GOOD - self.fail_on
+    def _failed(self, sessions: Sequence[JsonObject]) -> list[JsonObject]:
+        """Return the sessions that did not pass; none, while the gate lets them fail."""
+        outcome = Outcome(tuple(map(model.session_id, sessions)), tuple(sessions))
+        if not self.gate.plain:
+            return broken_sessions(outcome, decide(outcome, self.gate))
+        well = model.GOOD - self.fail_on
+        return [each for each in sessions if model.is_final(each) and model.status(each) not in well]
 
     @contextmanager
     def _no_match(self) -> Iterator[None]:

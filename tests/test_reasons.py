@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowSkipException
-from running import TaskInstance, context, run
+from running import Store, TaskInstance, context, run
 
 from airflow_provider_checkly import analyses, explain, reasons
 from airflow_provider_checkly.api import result_calls
@@ -280,6 +280,18 @@ def test_contradictions_are_refused_when_the_dag_is_parsed() -> None:
         ChecklyRunTestSessionOperator(task_id="task", tags="x", run_location=EU, gate=Gate("TIMED_OUT"))
     with pytest.raises(InvalidInput):
         ChecklyCheckSessionSensor(task_id="task", check_session_ids="x", fail_on=[], gate=Gate())
+
+
+def test_a_retry_goes_on_with_what_the_gate_lets_fail(checkly: Emulator) -> None:
+    store, gate = Store(), Gate(max_failed=1)
+    for tries in (1, 2):
+        ti = TaskInstance(try_number=tries)
+        run(ChecklyRunChecksOperator(task_id="task", tags="flaky", gate=gate), context(ti, store))
+    for tries in (3, 4):
+        again = ChecklyRunChecksOperator(task_id="task", tags="flaky", gate=Gate(max_failed=0))
+        with pytest.raises(ChecksFailed):
+            run(again, context(TaskInstance(try_number=tries), store))
+    assert len([record for record in checkly.requests if record.path.endswith("/trigger")]) == 3
 
 
 # Root-cause analyses
