@@ -110,12 +110,16 @@ class Deployment:
         end = time.monotonic() + limit
         while what := pending():
             self._tell(what)
-            for name, process in self.processes.items():
-                if process.poll():
-                    raise DeploymentError(self._ended(name, process))
+            self.check()
             if time.monotonic() > end:
                 raise DeploymentError(f"after {limit:.0f} s still: {what}")
             time.sleep(POLL_SECONDS)
+
+    def check(self) -> None:
+        """Fail when a process of Airflow has ended with an error."""
+        for name, process in list(self.processes.items()):
+            if process.poll():
+                raise DeploymentError(self._ended(name, process))
 
     def wait_for_dag(self, dag_id: str) -> None:
         """Wait until a DAG may be run."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from e2e.ledger import Ledger
     from e2e.stage import Stage
 
-SIDE_BY_SIDE: Final = 8
+SIDE_BY_SIDE: Final = {"sqlite": 4, "local": 8, "celery": 8}
 LEDGER: Final = pytest.StashKey[Any]()
 
 
@@ -88,7 +88,7 @@ def company(request: pytest.FixtureRequest, stage: Stage) -> Iterator[dict[Any, 
         if isinstance(item, pytest.Function) and item.module is request.module and "calm" in item.fixturenames
     ]
     given_up = importlib.import_module("e2e.cluster").GIVEN_UP
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+    with ThreadPoolExecutor(SIDE_BY_SIDE[request.module.DEPLOYMENT]) as pool:
         yield {scenario: pool.submit(scenario, stage) for scenario in chosen}
         given_up.set()
         pool.shutdown(cancel_futures=True)

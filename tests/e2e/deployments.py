@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+import sqlite3
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from deployment import PROCESSES
@@ -29,12 +30,21 @@ def staged(kind: Kind, home: Path, ledger: Ledger) -> Iterator[Stage]:
     with ExitStack() as stack:
         checkly = stack.enter_context(Emulator(checks=[]))
         wire = stack.enter_context(Wire(int(checkly.url.rpartition(":")[2])))
-        settings = _backends(kind, stack) if kind != "sqlite" else {}
+        settings = _sqlite(home) if kind == "sqlite" else _backends(kind, stack)
         airflow = stack.enter_context(Cluster(home, settings, DISTRIBUTED if kind == "celery" else PROCESSES))
         for connection_id, url in (("checkly_default", checkly.url), ("checkly_wired", wire.url)):
             airflow.api.connect(connection_id, url, checkly.account_id, checkly.api_key)
         airflow.ready()
         yield Stage(airflow, checkly, wire, ledger)
+
+
+def _sqlite(home: Path) -> dict[str, str]:
+    """Make a database in which readers and writers do not wait for one another, and writers wait long."""
+    home.mkdir(parents=True)
+    path = home.resolve() / "airflow.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+    return {DATABASE: f"sqlite:///{path}?timeout=60"}
 
 
 def _backends(kind: Kind, stack: ExitStack) -> dict[str, str]:

@@ -132,6 +132,7 @@ class Gate:
     @property
     def task(self) -> dict[str, Any]:
         """The gate's task instance."""
+        self.stage.airflow.check()
         found = self.stage.airflow.api.details(self.dag_id, self.run_id)
         mine = [each for each in found if each["task_id"] == "gate" and each["map_index"] == self.map_index]
         return mine[0] if mine else {"state": None, "try_number": 0}
