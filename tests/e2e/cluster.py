@@ -18,10 +18,9 @@ if TYPE_CHECKING:
 
 DAGS: Final = Path(__file__).parent / "dags" / "gates.py"
 QUICKER: Final = {
-    # Found dead after seconds instead of 5 minutes: a task, a triggerer.
+    # A task without heartbeats is found dead after seconds instead of 5 minutes.
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
-    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "12",
 }
 """The settings that are not Airflow's defaults, whatever the deployment."""
 GIVEN_UP: Final = threading.Event()
