@@ -92,11 +92,10 @@ def target(check_ids: object, tags: object, *, all_checks: bool) -> Target:
     :raises InvalidInput: nothing is named and all checks are not asked for by name (Checkly would run,
         and alert on, every check of the account), or both are.
     """
-    if not isinstance(all_checks, bool):
-        raise InvalidInput(f"all_checks must be True or False, not {all_checks!r}.")
+    flags(all_checks=all_checks)
     named = check_ids is not None or tags is not None
     if all_checks and named:
-        raise InvalidInput("all_checks=True goes without check_ids and tags.")
+        raise InvalidInput("all_checks=True cannot be combined with check_ids or tags.")
     if not all_checks and not named:
         raise InvalidInput(
             "Neither check_ids nor tags are given. Checkly would run, and alert on, every active check "
@@ -130,6 +129,13 @@ def positive_seconds(value: float | timedelta, argument: str) -> float:
             f"{argument} must be seconds (or a timedelta) above 0 and below a century, not {value!r}."
         )
     return float(seconds)
+
+
+def flags(**values: object) -> None:
+    """Refuse words where True or False is meant: "False" would count as true."""
+    for argument, value in values.items():
+        if not isinstance(value, bool):
+            raise InvalidInput(f"{argument} must be True or False, not {value!r}.")
 
 
 def one_of(value: str, known: Sequence[str], argument: str) -> str:

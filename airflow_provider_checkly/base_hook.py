@@ -7,7 +7,7 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import BaseHook
@@ -55,16 +55,6 @@ class ChecklyBaseHook(BaseHook):
     def __getstate__(self) -> dict[str, object]:
         """Leave the key behind where a hook is copied or stored."""
         return {**self.__dict__, "_found": None}
-
-    @classmethod
-    def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Return the connection form's labels, for Airflow 2.11 to 3.1."""
-        return {name.replace("-", "_"): value for name, value in connection.FORM_BEHAVIOUR.items()}
-
-    @classmethod
-    def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Return the connection form's extra fields, for Airflow 2.11 to 3.1."""
-        return connection.form_widgets()  # pragma: no cover - its libraries come with Airflow 2 only
 
     def _settings(self) -> Settings:
         """Return what the connection says; it is looked up once, since `on_kill` may not ask Airflow."""

@@ -7,10 +7,13 @@ task instance's `max_tries`, a retry leaves it: so what is stored counts only wh
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
+from airflow_provider_checkly.api.errors import ChecklyError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
@@ -38,9 +41,16 @@ class Checkpoint:
         self._store: Store | None = context.get("task_state_store")
         self._ti = context["ti"]
 
-    def about_to_start(self, name: str = "") -> None:
-        """Remember that sessions may be started from now on, under a name where they have one."""
+    @contextmanager
+    def starting(self, name: str) -> Iterator[None]:
+        """Remember that sessions may be started, under a name where they have one, unless none surely was."""
         self._remember([], name)
+        try:
+            yield
+        except ChecklyError as error:
+            if self._store is not None and not error.may_have_started:
+                self._store.set(KEY, {})
+            raise
 
     def started(self, session_ids: Sequence[str]) -> None:
         """Remember the sessions that were started."""
@@ -51,14 +61,14 @@ class Checkpoint:
 
         :param find: finds the session that a try which was cut off may have started under a name.
         """
-        stored = self._store.get(KEY) if self._store else None
+        stored = None if self._store is None else self._store.get(KEY)
         match stored:
             case {"max_tries": int(tries), "ids": [*ids], "name": str(name)} if tries == self._ti.max_tries:
                 return [str(each) for each in ids] or _lost(name, find)
         return []
 
     def _remember(self, session_ids: Sequence[str], name: str) -> None:
-        if self._store:
+        if self._store is not None:
             value: JsonObject = {"max_tries": self._ti.max_tries, "ids": list(session_ids), "name": name}
             self._store.set(KEY, value)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_checkly import arguments, endpoints
+from airflow_provider_checkly import arguments, connection, endpoints
 from airflow_provider_checkly.api.calls import MAX_WAIT_SECONDS
 from airflow_provider_checkly.api.errors import (
     ChecklyAuthError,
@@ -38,6 +38,17 @@ class ChecklyHook(TestSessionHook, ResultHook):
 
     :param checkly_conn_id: connection with the account ID as login and the API key as password.
     """
+
+    # Airflow 2.11 to 3.1 look for these two in the class itself, not in its bases.
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return the connection form's labels, for Airflow 2.11 to 3.1."""
+        return {name.replace("-", "_"): value for name, value in connection.FORM_BEHAVIOUR.items()}
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the connection form's extra fields, for Airflow 2.11 to 3.1."""
+        return connection.form_widgets()  # pragma: no cover - its libraries come with Airflow 2 only
 
     def trigger_check_sessions(
         self,
@@ -191,7 +202,9 @@ def _diagnosis(error: ChecklyError) -> str:
         case ChecklyAuthError(status=401):
             return f"Checkly does not accept the API key (password). {error}"
         case ChecklyAuthError() | ChecklyNotFound():
-            return f"Checkly knows the API key, but not for this account ID (login). {error}"
+            return (
+                f"Checkly knows the API key, but not for this account ID (login) or API URL (host). {error}"
+            )
         case ChecklyUnreachable():
             return f"Checkly cannot be reached: look at host, DNS, proxy and certificates. {error}"
     return str(error)

@@ -40,11 +40,11 @@ class ChecklyRunChecksOperator(SessionRunner):
     :param wait_for_completion: False: return the sessions as they started, without a verdict.
     :param deferrable: wait in the triggerer, without a worker slot.
     :param timeout: seconds (or a timedelta) that the wait may take in one try.
-    :param fail_on: the statuses that fail the task: FAILED, TIMED_OUT, CANCELLED, DEGRADED.
+    :param fail_on: which of FAILED, TIMED_OUT, CANCELLED, DEGRADED fail the task; default: all but DEGRADED.
     :param gate: a :class:`airflow_provider_checkly.gate.Gate` with more rules, instead of `fail_on`.
     :param explain: on failure, log why each check failed (at most 20 more requests).
     :param root_cause_analysis: also ask Checkly's AI for the cause; each analysis costs one of a quota.
-    :param fail_fast: fail as soon as one session did, without the others.
+    :param fail_fast: fail within seconds of the first session that did; the others go on at Checkly.
     :param on_no_match: "fail" or "skip" where no check matches.
     :param soft_fail: skip instead of failing, on a failing status and on the time-out.
     :param cancel_on_kill: cancel unfinished sessions when a user ends the task or its time is up; Checkly
@@ -116,7 +116,7 @@ class ChecklyRunTestSessionOperator(SessionRunner):
     :param wait_for_completion: False: return the session as it started, without a verdict.
     :param deferrable: wait in the triggerer, without a worker slot.
     :param timeout: seconds (or a timedelta) that the wait may take in one try.
-    :param fail_on: the statuses that fail the task: FAILED, CANCELLED, DEGRADED.
+    :param fail_on: which of FAILED, CANCELLED, DEGRADED fail the task; default: all but DEGRADED.
     :param gate: a :class:`airflow_provider_checkly.gate.Gate` with more rules, instead of `fail_on`.
     :param explain: on failure, log why each check failed (at most 20 more requests).
     :param root_cause_analysis: also ask Checkly's AI for the cause; each analysis costs one of a quota.

@@ -55,6 +55,16 @@ class SessionRunner(SessionWaiter):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        arguments.flags(
+            all_checks=all_checks,
+            refresh_cache=refresh_cache,
+            wait_for_completion=wait_for_completion,
+            deferrable=deferrable,
+            soft_fail=soft_fail,
+            cancel_on_kill=cancel_on_kill,
+            reattach=reattach,
+            retry_failed=retry_failed,
+        )
         self.check_ids = check_ids
         self.tags = tags
         self.checkly_conn_id = checkly_conn_id
@@ -70,6 +80,8 @@ class SessionRunner(SessionWaiter):
         self.retry_failed = retry_failed
         given = {"check_ids": check_ids, "tags": tags}
         self._given = [argument for argument, value in given.items() if value is not None]
+        if all_checks and self._given:
+            raise InvalidInput(f"all_checks=True cannot be combined with {self._given[0]}.")
         self._known = {}
 
     @abstractmethod
@@ -99,8 +111,7 @@ class SessionRunner(SessionWaiter):
             log.info("Going on with the %d session(s) of an earlier try.", len(earlier))
             return earlier
         self._refuse_nothing()
-        checkpoint.about_to_start(self._session_name(context))
-        with self._no_match():
+        with self._no_match(), checkpoint.starting(self._session_name(context)):
             again = failed and self.retry_failed
             sessions = self._again(context, until, earlier, failed) if again else self._start(context, until)
         checkpoint.started([model.session_id(session) for session in sessions])

@@ -17,11 +17,10 @@ from airflow_provider_checkly import arguments
 from airflow_provider_checkly.api import model
 from airflow_provider_checkly.api.calls import MAX_WAIT_SECONDS
 from airflow_provider_checkly.connection import TEST_SESSIONS
-from airflow_provider_checkly.exceptions import ChecksTimedOut
 from airflow_provider_checkly.hooks import ChecklyHook
 from airflow_provider_checkly.triggers import IDS_KEYS, deadline
 from airflow_provider_checkly.verdict import Outcome, airflow_errors
-from airflow_provider_checkly.waiter import SessionWaiter
+from airflow_provider_checkly.waiter import SessionWaiter, is_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -92,10 +91,7 @@ class SessionSensor(SessionWaiter, BaseSensorOperator):
 
         Airflow's sensors skip on both, and call the time-out differently from version to version.
         """
-        if next_method == "__fail__" and (next_kwargs or {}).get("error") == "Trigger timeout":
-            with self._errors():
-                raise ChecksTimedOut("Airflow's own time-out of the deferral came; did a triggerer run?")
-        if self.soft_fail:
+        if self.soft_fail and not is_timeout(next_method, next_kwargs):
             return super(BaseSensorOperator, self).resume_execution(next_method, next_kwargs, context)
         return super().resume_execution(next_method, next_kwargs, context)
 
@@ -142,7 +138,7 @@ class ChecklyCheckSessionSensor(SessionSensor):
 
     :param check_session_ids: UUIDs, e.g. the XCom `check_session_ids` of the operator. (templated)
     :param deferrable: wait in the triggerer, without a worker slot; `mode` then means nothing.
-    :param fail_on: the statuses that fail the task: FAILED, TIMED_OUT, CANCELLED, DEGRADED.
+    :param fail_on: which of FAILED, TIMED_OUT, CANCELLED, DEGRADED fail the task; default: all but DEGRADED.
     :param gate: a :class:`airflow_provider_checkly.gate.Gate` with more rules, instead of `fail_on`.
     :param explain: on failure, log why each check failed (at most 20 more requests).
     :param root_cause_analysis: also ask Checkly's AI for the cause; each analysis costs one of a quota.
@@ -168,7 +164,7 @@ class ChecklyTestSessionSensor(SessionSensor):
 
     :param test_session_ids: UUIDs, e.g. the XCom `test_session_ids` of the operator. (templated)
     :param deferrable: wait in the triggerer, without a worker slot; `mode` then means nothing.
-    :param fail_on: the statuses that fail the task: FAILED, CANCELLED, DEGRADED.
+    :param fail_on: which of FAILED, CANCELLED, DEGRADED fail the task; default: all but DEGRADED.
     :param gate: a :class:`airflow_provider_checkly.gate.Gate` with more rules, instead of `fail_on`.
     :param explain: on failure, log why each check failed (at most 20 more requests).
     :param root_cause_analysis: also ask Checkly's AI for the cause; each analysis costs one of a quota.

@@ -203,8 +203,8 @@ def _lateness(outcome: Outcome, sessions: Sequence[JsonObject]) -> ChecksTimedOu
     seen = {model.session_id(session): session for session in sessions}
     lines = [_progress(session_id, seen.get(session_id)) for session_id in outcome.unfinished]
     return ChecksTimedOut(
-        f"The deadline came before the end of {len(lines)} of {len(outcome.ids)} check sessions: "
-        f"{some(lines)}. They may go on at Checkly.",
+        f"{len(lines)} of {len(outcome.ids)} sessions had not ended at the deadline (timeout or "
+        f"execution_timeout): {some(lines)}. They may go on at Checkly.",
         outcome.unfinished,
     )
 
@@ -212,7 +212,7 @@ def _lateness(outcome: Outcome, sessions: Sequence[JsonObject]) -> ChecksTimedOu
 def _progress(session_id: str, session: JsonObject | None) -> str:
     if session is None:
         return session_id
-    state = "has not come further than its start" if session["status"] == "STARTED" else "is still running"
+    state = "has not got beyond its start" if session["status"] == "STARTED" else "is still running"
     return f"{model.label(session)} {state} ({session_id})"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from abc import abstractmethod
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -14,7 +15,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_checkly import report
 from airflow_provider_checkly.check_tags import tags_of
 from airflow_provider_checkly.connection import CHECK_SESSIONS, TEST_SESSIONS
-from airflow_provider_checkly.exceptions import ChecksFailed
+from airflow_provider_checkly.exceptions import ChecksFailed, ChecksTimedOut
 from airflow_provider_checkly.gate import chosen
 from airflow_provider_checkly.hooks import ChecklyHook
 from airflow_provider_checkly.links import LINK_KEY, ChecklySessionLink
@@ -32,6 +33,7 @@ from airflow_provider_checkly.verdict import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from contextlib import AbstractContextManager
 
     from airflow.providers.common.compat.sdk import Context
 
@@ -85,6 +87,20 @@ class SessionWaiter(BaseOperator):
     def hook(self) -> ChecklyHook:
         """A hook for the connection as rendered."""
         return ChecklyHook(self.checkly_conn_id)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Resume; Airflow's own time-out, which comes where no triggerer runs, ends as ours does."""
+        if is_timeout(next_method, next_kwargs):
+            with self._errors():
+                raise ChecksTimedOut(
+                    "Airflow's own time-out of the deferral came before a triggerer reported: does one run? "
+                    "The sessions may go on at Checkly; see the link of the task."
+                )
+        return super().resume_execution(next_method, next_kwargs, context)
+
+    @abstractmethod
+    def _errors(self) -> AbstractContextManager[None]:
+        """Let each ChecklyError leave the task as Airflow should treat it."""
 
     def _drive(self, until: float, *, last_look: bool = True) -> Outcome:
         """Wait on this worker."""
@@ -168,6 +184,11 @@ class SessionWaiter(BaseOperator):
     def _push_link(self, context: Context, sessions: Sequence[JsonObject]) -> None:
         if link := first_link(sessions, self.fail_on):
             context["ti"].xcom_push(key=LINK_KEY, value=link)
+
+
+def is_timeout(next_method: str, next_kwargs: dict[str, Any] | None) -> bool:
+    """Return whether a task is resumed since Airflow's own time-out of its deferral came, on any version."""
+    return next_method == "__fail__" and (next_kwargs or {}).get("error") == "Trigger timeout"
 
 
 def _log_lines(level: int, lines: Sequence[str]) -> None:

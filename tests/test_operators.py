@@ -21,6 +21,7 @@ from running import Store, TaskInstance, context, defer, events, run, stored
 from airflow_provider_checkly.exceptions import (
     ChecklyPlanLimit,
     ChecklyUnreachable,
+    ChecklyUnreadable,
     ChecksFailed,
     ChecksNotRun,
     ChecksTimedOut,
@@ -57,6 +58,9 @@ AT_PARSE = {
     "timeout": [0, -1, float("nan"), float("inf"), True, timedelta(0)],
     "fail_on": ["PASSED", ["FAILED", "PROGRESS"], ["failed"]],
     "on_no_match": ["ignore", ""],
+    "all_checks": [True, "yes"],
+    "soft_fail": ["False"],
+    "refresh_cache": ["no"],
 }
 
 
@@ -66,6 +70,39 @@ AT_PARSE = {
 def test_refused_when_the_dag_is_parsed(argument: str, value: object) -> None:
     with pytest.raises(InvalidInput, match=argument):
         task(tags="smoke", **{argument: value})
+
+
+@pytest.mark.usefixtures("_defers_at_once")
+def test_airflow_s_own_time_out() -> None:
+    """It comes where no triggerer runs; it is a time-out as ours, and `soft_fail` skips on it."""
+    with pytest.raises(ChecksTimedOut, match="triggerer") as caught:
+        task(tags="smoke").resume_execution("__fail__", {"error": "Trigger timeout"}, context())
+    assert isinstance(caught.value, AirflowException)
+    with pytest.raises(AirflowSkipException):
+        task(tags="smoke", soft_fail=True).resume_execution(
+            "__fail__", {"error": "Trigger timeout"}, context()
+        )
+
+
+def test_an_answer_to_a_trigger_that_is_not_understood(checkly: Emulator) -> None:
+    """Another try would start the checks twice, so there is none."""
+    checkly.fail(method="POST", path="trigger", status=201, body={"sessions": [{"status": "QUEUED"}]})
+    with pytest.raises(ChecklyUnreadable, match="sessions may run") as caught:
+        run(task(tags="smoke"))
+    assert isinstance(caught.value, AirflowFailException)
+
+
+@pytest.mark.parametrize(("status", "warned"), [(403, False), (502, True)])
+def test_what_a_failed_trigger_leaves_behind(
+    status: int, checkly: Emulator, caplog: pytest.LogCaptureFixture, *, warned: bool
+) -> None:
+    """The next try warns of sessions that may run only where some may."""
+    store = Store()
+    checkly.fail(method="POST", path="trigger", status=status)
+    with pytest.raises(AirflowException):
+        run(task(check_ids=PASSES), context(TaskInstance(), store))
+    run(task(check_ids=PASSES), context(TaskInstance(try_number=2), store))
+    assert ("may already run" in caplog.text) is warned
 
 
 TARGETS: list[tuple[dict[str, Any], str]] = [
@@ -82,7 +119,6 @@ TARGETS: list[tuple[dict[str, Any], str]] = [
     ({"tags": [["smoke"], []]}, "tags"),
     ({"tags": ["smoke", ["api"]]}, "tags"),
     ({"tags": "None"}, "tags"),
-    ({"tags": "smoke", "all_checks": True}, "all_checks"),
 ]
 
 

@@ -85,6 +85,7 @@ def test_the_form_for_older_airflow() -> None:
     behaviour = ChecklyHook.get_ui_field_behaviour()
     assert set(behaviour) == {"hidden_fields", "relabeling", "placeholders"}
     assert behaviour["relabeling"]["password"] == "API key"
+    assert {"get_ui_field_behaviour", "get_connection_form_widgets"} <= set(vars(ChecklyHook))
 
 
 def test_widgets_for_older_airflow() -> None:
@@ -118,7 +119,7 @@ LAYERS: dict[str, set[str]] = {
     "base_hook": {"api", "connection", "endpoints", "exceptions"},
     "orders": {"api", "arguments"},
     "hook_of_test_sessions": {"arguments", "api", "base_hook", "endpoints", "orders"},
-    "hooks": {"api", "arguments", "base_hook", "endpoints", "exceptions", *HOOKS},
+    "hooks": {"api", "arguments", "base_hook", "connection", "endpoints", "exceptions", *HOOKS},
     "gate": {"api", "arguments"},
     "findings": {"api"},
     "decision": {"api", "findings"},

@@ -106,7 +106,7 @@ def test_texts_name_what_happened() -> None:
     with pytest.raises(ChecksTimedOut) as caught:
         concluded(late)
     text = str(caught.value)
-    assert "Check 0 has not come further than its start" in text
+    assert "Check 0 has not got beyond its start" in text
     assert "Check 1 is still running" in text
     assert ID(2) in text
     assert "TIMED_OUT" not in text

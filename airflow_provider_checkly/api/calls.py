@@ -91,7 +91,7 @@ def accept(response: Response) -> Response:
         return response
     message = _said(response)
     raise errors.REFUSALS.get(response.status, errors.ChecklyRefused)(
-        f"{response.request}: Checkly answered {response.status}: {message}.{_advice(response)}",
+        f"{response.request}: Checkly answered {response.status}: {message.rstrip('.')}.{_advice(response)}",
         status=response.status,
         message=message,
         retry_after=retry_after(response),
@@ -125,25 +125,27 @@ def _read_completion(response: Response, kind: SessionKind) -> JsonObject | Stil
 
 
 @contextmanager
-def _no_match() -> Iterator[None]:
-    """Read the 404 of a trigger as what it means."""
+def _triggered() -> Iterator[None]:
+    """Read the 404 of a trigger as what it means, and say so if sessions may run that nobody knows."""
     try:
         yield
+    except errors.ChecklyUnreadable as error:
+        text = f"{error} Checkly took the request: sessions may run; look there before you trigger again."
+        raise errors.ChecklyUnreadable(text, of_trigger=True) from error
     except errors.ChecklyNotFound as error:
         raise errors.NoMatchingChecks(str(error), status=error.status, message=error.message) from error
 
 
 def _read_sessions(response: Response) -> list[JsonObject]:
-    with _no_match():
-        answer = _read_object(response)
-    found = answer.get("sessions")
-    if not isinstance(found, list):
-        raise errors.ChecklyUnreadable(
-            f"{response.request}: an answer without a list of sessions: {model.quoted(response.body)}."
-        )
-    if not found:
-        raise errors.NoMatchingChecks(f"{response.request}: Checkly started no session.", status=404)
-    return [model.checked_session(session, str(response.request)) for session in found]
+    with _triggered():
+        found = _read_object(response).get("sessions")
+        if not isinstance(found, list):
+            raise errors.ChecklyUnreadable(
+                f"{response.request}: an answer without a list of sessions: {model.quoted(response.body)}."
+            )
+        if not found:
+            raise errors.NoMatchingChecks(f"{response.request}: Checkly started no session.", status=404)
+        return [model.checked_session(session, str(response.request)) for session in found]
 
 
 def _read_nothing(response: Response) -> None:
@@ -201,7 +203,7 @@ def trigger_check_sessions(
 
 
 def _read_started(response: Response) -> JsonObject:
-    with _no_match():
+    with _triggered():
         return model.checked_session(_read_object(response), str(response.request), model.TEST_SESSION)
 
 

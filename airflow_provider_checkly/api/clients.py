@@ -57,7 +57,8 @@ class Client:
                 sent_at = await self.pacer.turn()
                 response = await sender(request)
             if response.status == REFUSED:
-                self.pacer.refused(sent_at, retry_after(response) or PAUSE)
+                hint = retry_after(response)
+                self.pacer.refused(sent_at, PAUSE if hint is None else hint)
             return response
 
         return send

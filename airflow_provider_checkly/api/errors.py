@@ -36,6 +36,11 @@ class ChecklyError(Exception):
         """Whether another try of the task has no prospect of a better end."""
         return False
 
+    @property
+    def may_have_started(self) -> bool:
+        """Whether a trigger that ended so may have started sessions all the same."""
+        return True
+
 
 class InvalidInput(ChecklyError, ValueError):
     """An argument or a field of the connection that cannot work."""
@@ -44,6 +49,11 @@ class InvalidInput(ChecklyError, ValueError):
     def permanent(self) -> bool:
         """Whether another try of the task has no prospect of a better end."""
         return True
+
+    @property
+    def may_have_started(self) -> bool:
+        """Whether a trigger that ended so may have started sessions all the same."""
+        return False
 
 
 class ChecklyUnreachable(ChecklyError):
@@ -62,6 +72,11 @@ class ChecklyUnreachable(ChecklyError):
     def transient(self) -> bool:
         """Whether the same request may succeed a little later."""
         return not self.hopeless
+
+    @property
+    def may_have_started(self) -> bool:
+        """Whether a trigger that ended so may have started sessions all the same."""
+        return self.taken
 
 
 class ChecklyRefused(ChecklyError):
@@ -90,6 +105,11 @@ class ChecklyRefused(ChecklyError):
         """Whether another try of the task has no prospect of a better end."""
         return self.status in {400, 401, 402, 404}
 
+    @property
+    def may_have_started(self) -> bool:
+        """Whether a trigger that ended so may have started sessions all the same."""
+        return self.status in range(500, 600)
+
 
 class ChecklyAuthError(ChecklyRefused):
     """401: the API key is not accepted; 403: it is, but not for this account or action."""
@@ -112,7 +132,19 @@ class ChecklyRateLimited(ChecklyRefused):
 
 
 class ChecklyUnreadable(ChecklyError):
-    """An answer that is not what Checkly's documents promise."""
+    """An answer that is not what Checkly's documents promise.
+
+    :param of_trigger: whether it is the answer to a trigger, so that another try would start checks twice.
+    """
+
+    def __init__(self, text: str, *, of_trigger: bool = False) -> None:
+        super().__init__(text)
+        self.of_trigger = of_trigger
+
+    @property
+    def permanent(self) -> bool:
+        """Whether another try of the task has no prospect of a better end."""
+        return self.of_trigger
 
 
 class ChecksNotRun(ChecklyError):

@@ -67,11 +67,12 @@ class Budget:
     def refused(self, now: float, sent_at: float, retry_after: float) -> None:
         """Learn from a 429: nobody asks before `retry_after` seconds are over, and the budget shrinks.
 
-        Requests that were on their way when the first of them was refused shrink it only once.
+        Requests that were on their way when the first of them was refused shrink it only once. A longer hint
+        than Checkly's window is asked about again after it.
         """
         if sent_at >= self._paused_until:
             self._share = max(SMALLEST, self._share * SHRINK)
-        self._paused_until = max(self._paused_until, now + retry_after)
+        self._paused_until = max(self._paused_until, now + min(retry_after, WINDOW))
 
 
 class Pacer:

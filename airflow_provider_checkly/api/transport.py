@@ -24,7 +24,12 @@ import urllib3
 import yarl
 from tenacity import AsyncRetrying, Retrying
 
-from airflow_provider_checkly.api.errors import ChecklyError, ChecklyUnreachable, ChecklyUnreadable
+from airflow_provider_checkly.api.errors import (
+    ChecklyError,
+    ChecklyRateLimited,
+    ChecklyUnreachable,
+    ChecklyUnreadable,
+)
 from airflow_provider_checkly.api.retry import policy
 from airflow_provider_checkly.api.wire import Account, Request, Response
 
@@ -37,6 +42,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CONNECT_SECONDS: Final = 10.0
+OVERTIME: Final = 5.0
+"""Seconds that an ask may take beyond its patience."""
 LARGEST_BODY: Final = 32 * 1024 * 1024
 CHUNK: Final = 64 * 1024
 CREDENTIALS: Final = re.compile(r"//[^/\s]*@")
@@ -302,10 +309,14 @@ def answer_to(sender: Sender, ask: Ask) -> Answer:
 
 
 async def aanswer_to(sender: AsyncSender, ask: Ask) -> Answer:
-    """Do what `answer_to` does, without blocking the event loop."""
+    """Do what `answer_to` does, without blocking the event loop, also where the account's budget is spent."""
     await asyncio.sleep(ask.pause)
     try:
-        return await asend(sender, ask.call, ask.patience)
+        async with asyncio.timeout(ask.patience + OVERTIME):
+            return await asend(sender, ask.call, ask.patience)
+    except TimeoutError:
+        text = f"{ask.call.request}: its turn did not come in time; the account's requests are used up."
+        return ChecklyRateLimited(text, status=429)
     except ChecklyError as error:
         return error
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from airflow_provider_checkly.api import model
 from airflow_provider_checkly.api.calls import MAX_WAIT_SECONDS, Call, SessionEndpoints, StillRunning
-from airflow_provider_checkly.api.errors import ChecklyError, ChecklyNotFound
+from airflow_provider_checkly.api.errors import ChecklyError, ChecklyNotFound, ChecklyRateLimited
 from airflow_provider_checkly.api.wire import JsonObject
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ EARLY_PAUSE: Final = 1.0
 """Seconds before the next poll where Checkly says "still running" long before it had to."""
 LONGEST_408_PAUSE: Final = 5.0
 """Seconds: a longer Retry-After on 408 would cost more than the poll it saves."""
+FAIL_FAST_HOLD: Final = 5
+"""Seconds of a poll where the failure of another session should be noticed soon."""
 GRACE: Final = 10.0
 """Seconds: a 404 so soon after the start may be a session that is not yet known everywhere; also the patience
 with the last look at the deadline."""
@@ -116,7 +118,8 @@ class Wait:
         return Waited(seen, unfinished, late=late and bool(unfinished))
 
     def _poll(self, session_id: str, left: float, pause: float) -> Ask:
-        hold = max(1, min(self.hold, round(left)))
+        longest = FAIL_FAST_HOLD if self.stop_on and len(self._unfinished()) > 1 else self.hold
+        hold = max(1, min(longest, round(left)))
         return Ask(self.endpoints.completion(session_id, hold), pause, left)
 
     def _pause_after(self, answer: Answer | None, fresh_until: float) -> float:
@@ -128,7 +131,7 @@ class Wait:
             case StillRunning(retry_after=hint, early=early):
                 return max(min(hint or 0, LONGEST_408_PAUSE), EARLY_PAUSE if early else 0)
             case ChecklyNotFound() if self.clock() < fresh_until:
-                log.info("%s It may be too new; it is asked for again.", answer)
+                log.info("%s It may be too new; asking again.", answer)
                 return EARLY_PAUSE
             case ChecklyError() if answer.transient and self._left(0) < 1:
                 return 0.0
@@ -140,7 +143,7 @@ class Wait:
         """Read each unfinished session: the state counts first, the deadline second."""
         for session_id in turn:
             answer = yield Ask(self.endpoints.get(session_id), max(0.0, self._left(0)), GRACE)
-            if isinstance(answer, ChecklyError):
+            if isinstance(answer, ChecklyError) and not isinstance(answer, ChecklyRateLimited):
                 raise answer
             if isinstance(answer, dict):
                 self._record(session_id, answer)

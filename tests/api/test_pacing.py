@@ -159,3 +159,25 @@ def test_a_429_is_learned_from(checkly: Emulator, account: Account) -> None:
 
     assert asyncio.run(work()) >= 0.9
     assert sorted(record.status or 0 for record in checkly.requests) == [200, 200, 200, 429]
+
+
+def test_an_absurd_pause_does_not_outlast_the_deadline(
+    checkly: Emulator, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A 429 that asks for an hour pauses for a minute at most, and no wait beyond its own time."""
+    budget = Budget(100)
+    budget.refused(0, 0, 86_400)
+    assert budget.delay(0, backlog=False) <= WINDOW
+    (started,) = ChecklyHook().trigger_check_sessions("c0000000-0000-4000-8000-000000000007")
+    checkly.fail(method="GET", path="completion", status=429, headers={"Retry-After": "3600"})
+
+    async def work() -> bool:
+        async with clients.shared_sender(account, 5, per_minute=600, max_connections=9) as sender:
+            plan = Wait(CHECK_SESSIONS["v2"], [str(started["checkSessionId"])], time.time() + 1.5).plan()
+            return (await adrive(plan, sender)).late
+
+    monkeypatch.setattr("airflow_provider_checkly.api.waiting.GRACE", 1)
+    monkeypatch.setattr("airflow_provider_checkly.api.transport.OVERTIME", 0.5)
+    began = time.monotonic()
+    assert asyncio.run(work())
+    assert time.monotonic() - began < 40

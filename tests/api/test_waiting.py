@@ -233,7 +233,7 @@ def test_a_session_may_be_unknown_at_first(caplog: pytest.LogCaptureFixture) -> 
         assert (asked(checkly.last), checkly.last.pause) == ((A, "hold 30"), 1)
     checkly.answer(session(A))
     assert checkly.found.unfinished == ()
-    assert caplog.messages[0] == "GET /x: unknown. It may be too new; it is asked for again."
+    assert caplog.messages[0] == "GET /x: unknown. It may be too new; asking again."
 
 
 def test_a_session_that_stays_unknown_is_an_error() -> None:
