@@ -28,11 +28,12 @@ from airflow_provider_checkly.api.pacing import Pacer
 if TYPE_CHECKING:
     from contender import Wait
 
-TOLERANCE: Final = 0.15
+TOLERANCE: Final = 10
+"""Per cent; both clocks have the same seed."""
 LIMIT: Final = 600
 PER_MINUTE: Final = 570
 LOAD: Final = Load(waits=1000, seconds=420.0, warm_up=180.0, cool_down=0.0)
-SEEDS: Final = range(1, 9)
+OTHER_SEEDS: Final = range(2, 9)
 
 
 async def steady(wait: Wait, load: Load) -> list[float]:
@@ -83,14 +84,17 @@ def measure(_: bool) -> list[Figure]:  # noqa: FBT001 - what every command has
     with twin(limit=LIMIT) as url:
         said = subprocess.run([sys.executable, __file__, f"{url}/ours"], stdout=subprocess.PIPE, check=True)  # noqa: S603
         late, counted = json.loads(said.stdout), counts(url, "ours")
-    virtual = fmean(fmean(on_the_virtual_clock(replace(LOAD, seed=seed))) for seed in SEEDS)
+    virtual = fmean(on_the_virtual_clock(LOAD))
+    others = [fmean(on_the_virtual_clock(replace(LOAD, seed=seed))) for seed in OTHER_SEEDS]
+    off = 100 * abs(fmean(late) / virtual - 1)
     return [
-        Figure("wall clock beside virtual clock, N = 1000, off by", 100 * abs(fmean(late) / virtual - 1), "%",
-               100 * TOLERANCE),
+        Figure("wall clock beside virtual clock, N = 1000, off by", off, "%", TOLERANCE),
         Figure(f"  mean latency on the wall clock ({len(late)} sessions)", fmean(late), "s"),
         Figure("  mean latency on the virtual clock, same minutes", virtual, "s"),
+        Figure(f"  least of {len(others)} other seeds there", min(others), "s"),
+        Figure("  most", max(others), "s"),
         Figure("  429s on the wall clock", counted["refused"], "", 0),
-    ]  # fmt: skip
+    ]
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def dots(values: Mapping[int, float], colour: str) -> list[str]:
 
 def legend(rows: Iterable[tuple[str, str]]) -> list[str]:
     """Return what the colours mean."""
-    parts = []
+    parts = [f'<rect x="{LEFT + 10}" y="{TOP + 2}" width="450" height="64" fill="#fff"/>']
     for number, (colour, words) in enumerate(rows):
         y = TOP + 16 + 20 * number
         parts.append(f'<rect x="{LEFT + 16}" y="{y - 8}" width="12" height="8" fill="{colour}"/>')
