@@ -43,7 +43,7 @@ IDS_KEYS: Final[dict[Resource, str]] = {
 }
 """The XCom that holds the sessions of a try."""
 SETTLING: Final = 6.0
-"""Seconds beyond the heartbeat interval that a deferral must last (Airflow 3.1 to 3.3.2) on a busy machine."""
+"""Seconds beyond the heartbeat interval that a deferral must last, also on a busy machine (3.1 to 3.3.2)."""
 
 
 class ChecklySessionTrigger(BaseTrigger):
