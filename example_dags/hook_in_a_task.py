@@ -13,8 +13,8 @@ with DAG("checkly_hook_in_a_task", schedule=None, tags=["checkly"]):
         hook = ChecklyHook("checkly_default")
         started = hook.trigger_check_sessions(tags=["production", "smoke"])
         sessions = hook.wait_for_check_sessions([s["checkSessionId"] for s in started], timeout=600)
-        final = [r for s in sessions for r in s["results"] if r["resultType"] == "FINAL"]
-        slowest = max(final, key=lambda result: result["responseTime"] or 0)
-        return f"{slowest['name']} in {slowest['runLocation']}: {slowest['responseTime']} ms"
+        final = [r for s in sessions for r in s.get("results", []) if r["resultType"] == "FINAL"]
+        slowest = max(final, key=lambda result: result.get("responseTime") or 0)
+        return f"{slowest.get('name')} in {slowest['runLocation']}: {slowest.get('responseTime')} ms"
 
     slowest_location()
