@@ -12,6 +12,7 @@ from airflow_provider_checkly.api.errors import ChecksNotRun, InvalidInput
 from airflow_provider_checkly.connection import TEST_SESSIONS
 from airflow_provider_checkly.hooks import require_all
 from airflow_provider_checkly.runner import SessionRunner
+from airflow_provider_checkly.verdict import complete
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -190,9 +191,10 @@ class ChecklyRunTestSessionOperator(SessionRunner):
         return [self.hook.trigger_test_session(timeout=left, **self._options(context))]
 
     def _finish(self, context: Context, outcome: Outcome) -> list[JsonObject]:
-        sessions = super()._finish(context, outcome)
+        whole = complete(outcome, self._read)
+        sessions = super()._finish(context, whole)
         target = arguments.target(self.check_ids, self.tags, all_checks=self.all_checks)
-        ran = [result for session in sessions for result in model.results(session)]
+        ran = [result for session in whole.sessions or () for result in model.results(session)]
         require_all(target, ran, sessions)
         return sessions
 

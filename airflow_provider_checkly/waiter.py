@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_checkly import report
+from airflow_provider_checkly import arguments, report
 from airflow_provider_checkly.check_tags import tags_of
 from airflow_provider_checkly.connection import CHECK_SESSIONS, TEST_SESSIONS
 from airflow_provider_checkly.exceptions import ChecksFailed, ChecksTimedOut
@@ -76,6 +76,7 @@ class SessionWaiter(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        arguments.flags(explain=explain, root_cause_analysis=root_cause_analysis)
         rules = chosen(gate, fail_on)
         self.gate = rules.for_test_sessions() if self.resource == TEST_SESSIONS else rules
         self.fail_on = self.gate.statuses

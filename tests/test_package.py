@@ -139,6 +139,7 @@ LAYERS: dict[str, set[str]] = {
     "analyses": {"api", "details", "explain"},
     "reasons": {"analyses", "api", "decision", "explain", "hooks", "report"},
     "waiter": {
+        "arguments",
         *("api", "check_tags", "connection", "decision", "exceptions", "gate", "hooks", "links"),
         *("reasons", "report", "triggers", "verdict"),
     },

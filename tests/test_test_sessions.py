@@ -282,3 +282,6 @@ def test_many_checks_in_one_session() -> None:
         assert len(session["results"]) == 500
         assert len(json.dumps([session])) < 1024 * 1024
         assert len(asked(checkly, "completion")) == 1
+        patch.setattr("airflow_provider_checkly.verdict.LARGEST_XCOM", 1000)
+        (session,) = run(task(check_ids=[check.id for check in checks[:5]]))
+        assert "results" not in session
