@@ -42,8 +42,8 @@ IDS_KEYS: Final[dict[Resource, str]] = {
     "test-sessions": "test_session_ids",
 }
 """The XCom that holds the sessions of a try."""
-SETTLING: Final = 6.0
-"""Seconds beyond the heartbeat interval that a deferral must last, also on a busy machine (3.1 to 3.3.2)."""
+SETTLING: Final = 3.0
+"""Seconds beyond the supervisor's heartbeat interval that a deferral must last (Airflow 3.1 to 3.3.2)."""
 
 
 class ChecklySessionTrigger(BaseTrigger):
