@@ -44,6 +44,10 @@ EXPECTED: Final = {
 """The runs, by the tag of their checks."""
 
 
+WARNING: Final = re.compile(r"(?: warning | WARNING - )(.*)")
+"""An entry of the log, of Airflow 3 and of Airflow 2."""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One run of the gate DAG that has ended.
@@ -97,6 +101,8 @@ def faults(run: Run) -> list[str]:
         "its gate was never deferred": run.spent("gate", "deferred") > 0,
         "its gate's log shows no event of a trigger": run.fired,
         f"its gate's error is {run.error!r}": run.error == wanted.error,
+        "its gate's log does not say why": not wanted.error
+        or any("was 503" in line for line in reasons(run.log)),
         "it left no check sessions": bool(run.sessions),
     }
     found = [
@@ -115,12 +121,21 @@ def page(run: Run) -> list[str]:
             ("TASK", "STATE", "ON A WORKER", "DEFERRED"), [_task(task, run) for task in sorted(run.tasks)]
         ),
         *([cut(run.error)] if run.error else []),
+        *reasons(run.log),
         "",
         *_sessions(run.sessions),
         "",
         *table(("XCOM OF", "KEY", "VALUE"), _xcom(run.xcom)),
         "",
     ]
+
+
+def reasons(log: str) -> list[str]:
+    """Return what a gate's log says of its decision and of why checks failed."""
+    warnings = [found[1] for line in log.splitlines() if (found := WARNING.search(line))]
+    if "Gate not passed:" not in warnings:
+        return []
+    return ["", "WHAT THE LOG OF THE GATE SAYS", *map(cut, warnings[warnings.index("Gate not passed:") :])]
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

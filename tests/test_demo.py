@@ -16,6 +16,7 @@ import pytest
 sys.path.append(str(Path(__file__).parent.parent / "scripts"))
 deployment: Any = importlib.import_module("deployment")
 progress: Any = importlib.import_module("demo_progress")
+WHY = "x warning Gate not passed:\nx warning   assertion: STATUS_CODE: EQUALS 200, was 503\n"
 report: Any = importlib.import_module("demo_report")
 runs: Any = importlib.import_module("demo_runs")
 
@@ -50,7 +51,7 @@ FAILED = dataclasses.replace(
     tag="deploy-gate-broken",
     state="failed",
     looks=[*PASSED.looks[:-1], (21.0, {"gate": "failed", "publish": "upstream_failed"})],
-    log=f"Trigger fired event\nTask failed with exception {ERROR}\nThe end",
+    log=f"Trigger fired event\nTask failed with exception {ERROR}\n{WHY}The end",
     xcom={"gate": {}, "publish": {}},
 )
 
@@ -89,7 +90,8 @@ def test_as_it_should_be() -> None:
     ],
 )
 def test_anything_else_is_a_fault(run: Any, change: dict[str, Any]) -> None:
-    fault, _, *log = report.faults(dataclasses.replace(run, **change))
+    fault, *rest = report.faults(dataclasses.replace(run, **change))
+    log = rest[rest.index("-- the end of the gate's log") + 1 :]
     assert run.tag in fault
     assert log == change.get("log", run.log).splitlines()
 
@@ -161,3 +163,15 @@ def test_signal_ends_the_next_wait(monkeypatch: pytest.MonkeyPatch) -> None:
             assert tell.signal == signal.SIGUSR1
     finally:
         signal.signal(signal.SIGUSR1, before)
+
+
+@pytest.mark.parametrize("mark", ["2026-01-01 warning ", "[2026-01-01] {waiter.py:1} WARNING - "])
+def test_the_page_says_why_the_gate_was_not_passed(mark: str) -> None:
+    log = f"{mark}a check failed\n{mark}Gate not passed:\n{mark}  RULE  ASKED\n2026-01-01 info other\n"
+    assert report.reasons(log) == [
+        "",
+        "WHAT THE LOG OF THE GATE SAYS",
+        "Gate not passed:",
+        "  RULE  ASKED",
+    ]
+    assert report.reasons("nothing of the kind") == []
