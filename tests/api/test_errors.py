@@ -79,3 +79,19 @@ def test_every_error_is_one_of_ours_and_none_of_airflows() -> None:
         "airflow_provider_checkly.exceptions",
         "builtins",
     }
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (errors.ChecklyError("x"), True),
+        (errors.InvalidInput("x"), False),
+        (errors.ChecklyUnreachable("x", taken=True), True),
+        (errors.ChecklyUnreachable("x", taken=False), False),
+        (errors.ChecklyRefused("x", status=502), True),
+        (errors.ChecklyRateLimited("x", status=429), False),
+        (errors.ChecklyUnreadable("x"), True),
+    ],
+)
+def test_whether_a_trigger_may_have_started_something(error: errors.ChecklyError, *, expected: bool) -> None:
+    assert error.may_have_started is expected
