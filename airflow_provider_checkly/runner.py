@@ -55,16 +55,9 @@ class SessionRunner(SessionWaiter):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        arguments.flags(
-            all_checks=all_checks,
-            refresh_cache=refresh_cache,
-            wait_for_completion=wait_for_completion,
-            deferrable=deferrable,
-            soft_fail=soft_fail,
-            cancel_on_kill=cancel_on_kill,
-            reattach=reattach,
-            retry_failed=retry_failed,
-        )
+        arguments.flags(all_checks=all_checks, refresh_cache=refresh_cache, deferrable=deferrable)
+        arguments.flags(wait_for_completion=wait_for_completion, soft_fail=soft_fail, reattach=reattach)
+        arguments.flags(cancel_on_kill=cancel_on_kill, retry_failed=retry_failed)
         self.check_ids = check_ids
         self.tags = tags
         self.checkly_conn_id = checkly_conn_id
