@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO, TypeAlias
 from urllib.parse import urlsplit
 
 import aiohttp
-from machine import cpu_seconds, many_files, resident_bytes
+from machine import cpu_seconds, many_files
 from twin import run_id, session_id
 
 if TYPE_CHECKING:
@@ -42,14 +42,11 @@ class Took:
 
     :param cpu: seconds of processor time, children included.
     :param late: seconds, mean.
-    :param child_bytes: of memory of its largest child process, where it has some.
     """
 
     cpu: float
     session_minutes: float
     late: float
-    resident: int
-    child_bytes: int
 
 
 def set_connection(name: str, **fields: object) -> None:
@@ -191,13 +188,10 @@ async def batch(wait: Wait, waits: int, shortest: float, longest: float, seed: i
         return time.time() - ends[number]
 
     late = await asyncio.gather(*(one(number) for number in range(waits)))
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return Took(
         cpu=cpu_seconds() - cpu + cpu_seconds(resource.RUSAGE_CHILDREN),
         session_minutes=(sum(ends) - waits * began - sum(starts)) / 60,
         late=sum(late) / waits,
-        resident=resident_bytes(),
-        child_bytes=children.ru_maxrss * 1024,
     )
 
 

@@ -107,12 +107,20 @@ def test_a_limit_of_the_twin_counts_a_sliding_minute(load: Callable[[str], Any])
 
 def test_the_share_of_imports_is_read_from_pythons_log(load: Callable[[str], Any]) -> None:
     log = (
+        "import time: self [us] | cumulative | imported package\n"
+        "import time:       700 |        700 | site\n"
         "import time:       100 |        300 |   airflow.sdk.definitions\n"
         "import time:        10 |       5000 | airflow.sdk\n"
         "import time:        40 |         40 |   airflow_provider_checkly.api\n"
         "import time:        60 |        900 | airflow_provider_checkly.operators\n"
     )
-    assert load("imports").own_share(log) == (0.1, 5.0)
+    own, airflow = load("imports").alone(log)
+    assert own == {"airflow_provider_checkly.api": 40, "airflow_provider_checkly.operators": 60}
+    assert airflow == {"airflow.sdk.definitions": 100, "airflow.sdk": 10}
+
+
+def test_each_module_counts_at_its_fastest(load: Callable[[str], Any]) -> None:
+    assert load("imports").least([{"a": 1000, "b": 5000}, {"a": 3000, "b": 2000}]) == 3
 
 
 def test_the_plot_is_well_formed_and_leaves_out_what_does_not_fit(load: Callable[[str], Any]) -> None:
