@@ -235,7 +235,12 @@ def for_xcom(sessions: Sequence[JsonObject]) -> list[JsonObject]:
 def _also(error: ChecklyError, airflow: type[Exception]) -> ChecklyError:
     """Return the same error, of a class that Airflow's handling of exceptions knows too."""
     kind = type(error)
-    both = type(kind.__name__, (kind, airflow), {"__module__": kind.__module__, "__doc__": kind.__doc__})
+    fields = {
+        "__module__": kind.__module__,
+        "__doc__": kind.__doc__,
+        "__reduce__": lambda twin: (kind, twin.args, twin.__dict__),  # a copy of it is the plain error
+    }
+    both = type(kind.__name__, (kind, airflow), fields)
     twin: ChecklyError = both(*error.args)
     twin.__dict__.update(error.__dict__)
     return twin

@@ -263,6 +263,7 @@ def test_what_leaves_the_task(
     assert all(isinstance(caught.value, kind) for kind in kinds)
     assert not any(isinstance(caught.value, kind) for kind in not_kinds)
     assert getattr(caught.value, "status", None) == getattr(error, "status", None) or soft_fail
+    assert str(pickle.loads(pickle.dumps(caught.value))) == "x"  # noqa: S301 - our own
 
 
 def test_other_exceptions_pass() -> None:
