@@ -93,7 +93,7 @@ def slopes(few: int, many: int, settle: float, batches: int) -> list[Figure]:
     ours, floor = (median(values) for values in zip(*pairs, strict=True))
     quotient = median(own / least for own, least in pairs)
     return [
-        Figure(f"memory per wait / floor, {few} to {many} waits", quotient, "", 1.5, margin=1.5),
+        Figure(f"memory per wait / floor, {few} to {many} waits", quotient, "", 1.5, margin=2),
         Figure("  ours, every wait holding a connection", ours / 1024, "KiB"),
         Figure("  floor", floor / 1024, "KiB"),
     ]
@@ -112,7 +112,7 @@ def under_tls(few: int, many: int, settle: float) -> list[Figure]:
 def measure(quick: bool) -> list[Figure]:  # noqa: FBT001 - what every command has
     """Return the figures."""
     if quick:
-        return slopes(200, 1000, 5, 1)
+        return slopes(200, 1000, 3, 1)
     return slopes(1000, 5000, SETTLE, 1) + under_tls(1000, 5000, 5)
 
 
