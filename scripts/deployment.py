@@ -147,7 +147,8 @@ class Deployment:
                 member.kill()
         _await_end(family, KILL_SECONDS)
         for process in ending:
-            process.poll()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(KILL_SECONDS)
 
     def _start(self) -> None:
         self.logs.mkdir(parents=True)
