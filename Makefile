@@ -22,7 +22,7 @@ export AIRFLOW_HOME := $(WORK)/airflow
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 export COVERAGE_FILE := $(WORK)/coverage
 
-.PHONY: help venv test e2e e2e-quick e2e-pins matrix bench bench-quick bench-pins lint types format demo examples airflow live soak pins build clean
+.PHONY: help venv test cli e2e e2e-quick e2e-pins matrix bench bench-quick bench-pins lint audit types format demo examples airflow live soak pins build clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,11 @@ venv: ## Make the environment, if it is not there or out of date
 test: venv ## Run the tests under coverage, which has a floor on the default line
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage report $(if $(filter $(DEFAULT),$(AIRFLOW)),--fail-under=$(COVERED))
+
+CLI := .work/cli/node_modules/.bin/checkly
+cli: venv ## Run Checkly's own command line tool against the emulator (needs npm)
+	@npm install --silent --no-save --no-package-lock --no-audit --no-fund --prefix .work/cli checkly@8.23.2 # runs on Node 20, too
+	CHECKLY_CLI=$(CURDIR)/$(CLI) $(BIN)/python -m pytest tests/emulator/test_official_cli.py
 
 e2e: ## Test on whole Airflows (PostgreSQL, Redis, Celery) whose processes are killed; about 25 minutes
 	@scripts/environment.sh $(DEFAULT) $(E2E) $(PYTHON)
@@ -55,13 +60,18 @@ bench-quick: ## Check the ratios of it, with generous margins; under two minutes
 	$(BENCH_ENVIRONMENT)
 	$(BENCH)/bin/python benchmarks/everything.py --quick
 
-matrix: ## Run the tests and the demo on every supported line of Airflow, and print a table
+matrix: ## Run the tests of the installed wheel, and the demo, on every supported line of Airflow; print a table
 	@scripts/matrix.sh
 
 lint: venv ## Check style: ruff's rules and formatting, and that the shell scripts parse
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	for script in scripts/*.sh .ci/run; do bash -n $$script || exit; done
+
+audit: venv ## Look up known vulnerabilities of all pinned packages
+	@[ -x .venv-audit/bin/python ] || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-audit
+	@UV_SYSTEM_CERTS=true $(BIN)/uv pip sync --quiet --python .venv-audit/bin/python pins/audit.txt
+	@.venv-audit/bin/python scripts/audit.py pins/airflow-*.txt pins/e2e.txt
 
 types: venv ## Check types with mypy
 	$(BIN)/mypy
@@ -99,8 +109,9 @@ bench-pins: ## Resolve the providers that the benchmarks compare with
 	@[ -x .venv/bin/uv ] || scripts/environment.sh $(DEFAULT) .venv $(PYTHON)
 	@benchmarks/pins.sh .venv/bin/uv pins/airflow-$$(awk '$$1 == "$(DEFAULT)" { print $$2 }' pins/lines).txt
 
+DIST := dist
 build: venv ## Build the wheel and the source archive into dist/
-	$(BIN)/uv build --no-build-isolation --python $(BIN)/python
+	$(BIN)/uv build --no-build-isolation --python $(BIN)/python --out-dir $(DIST)
 
 clean: ## Remove everything that make made
 	rm -rf .venv .venv-* .work build dist htmlcov .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -15,3 +15,11 @@ while read -r line release pythons extra; do
     } >"$pins.new"
     mv "$pins.new" "$pins"
 done <pins/lines
+
+pins=pins/audit.txt
+echo "$pins"
+{
+    echo '# For make audit. Made by "make pins".'
+    echo pip-audit | "$1" pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate -
+} >"$pins.new"
+mv "$pins.new" "$pins"

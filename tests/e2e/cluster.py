@@ -47,6 +47,10 @@ class Api(Rest):
         body = {"connection_id": connection_id, "conn_type": "checkly", "host": host, "login": login}
         self._ask("POST", "/connections", body | {"password": password})
 
+    def connection(self, connection_id: str) -> dict[str, Any]:
+        """Return a connection as users see it."""
+        return dict(self._ask("GET", f"/connections/{connection_id}"))
+
     def details(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """Return the task instances of a run."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"

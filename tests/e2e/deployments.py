@@ -44,7 +44,10 @@ def _sqlite(home: Path) -> dict[str, str]:
     path = home.resolve() / "airflow.db"
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA journal_mode=WAL")
-    return {DATABASE: f"sqlite:///{path}?timeout=60"}
+    return {
+        DATABASE: f"sqlite:///{path}?timeout=60",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",  # what no log may hold shall not be there at any level
+    }
 
 
 def _backends(kind: Kind, stack: ExitStack) -> dict[str, str]:

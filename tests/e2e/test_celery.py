@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from e2e import crashes, outages, users
+from e2e import crashes, outages, reasons, users
 from e2e.stage import nothing_more
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ CALM: Final = [
     crashes.kill_supervisor_before_deferral,
     crashes.kill_after_resume,
     crashes.kill_on_worker,
+    reasons.tell_why_deferred,
 ]
 
 
@@ -75,3 +76,7 @@ def test_window(stage: Stage) -> None:
 
 def test_nothing_more(stage: Stage) -> None:
     nothing_more(stage)
+
+
+def test_key_is_kept(stage: Stage) -> None:
+    reasons.keep_the_key(stage)

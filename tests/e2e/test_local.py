@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from e2e import crashes, outages, users
+from e2e import crashes, outages, reasons, users
 from e2e.stage import nothing_more
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ CALM: Final = [
     crashes.clear_neighbour_meanwhile,
     crashes.clear_while_running,
     crashes.fail_retrying,
+    reasons.tell_why_deferred,
+    reasons.tell_why_on_worker,
+    reasons.tell_why_of_test_session,
 ]
 
 
@@ -80,3 +83,7 @@ def test_short_deferrals(stage: Stage) -> None:
 
 def test_nothing_more(stage: Stage) -> None:
     nothing_more(stage)
+
+
+def test_key_is_kept(stage: Stage) -> None:
+    reasons.keep_the_key(stage)

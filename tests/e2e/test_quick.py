@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from e2e import crashes, outages, users
+from e2e import crashes, outages, reasons, users
 from e2e.stage import nothing_more
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ CALM: Final = [
     users.retry_failed,
     crashes.kill_before_deferral,
     crashes.kill_after_resume,
+    reasons.tell_why_deferred,
+    reasons.tell_why_on_worker,
+    reasons.tell_why_of_test_session,
 ]
 
 
@@ -43,3 +46,7 @@ def test_triggerer_is_killed(stage: Stage) -> None:
 
 def test_nothing_more(stage: Stage) -> None:
     nothing_more(stage)
+
+
+def test_key_is_kept(stage: Stage) -> None:
+    reasons.keep_the_key(stage)

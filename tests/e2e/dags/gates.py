@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import DAG, task
 
-from airflow_provider_checkly.operators import ChecklyRunChecksOperator
+from airflow_provider_checkly.operators import ChecklyRunChecksOperator, ChecklyRunTestSessionOperator
 from airflow_provider_checkly.sensors import ChecklyCheckSessionSensor
 
 if TYPE_CHECKING:
@@ -55,6 +55,11 @@ gate("on_worker", deferrable=False, **CALM)
 gate("timeout", timeout=25, **CALM)
 gate("execution_timeout", execution_timeout=timedelta(seconds=25), **CALM)
 gate("retry_failed", retry_failed=True, **RETRYING)
+
+with dag("test_session"):
+    ChecklyRunTestSessionOperator(
+        task_id="gate", check_ids=CHECKS, run_location="eu-central-1", deferrable=True, **CALM
+    )
 
 with dag("sensor"):
     ChecklyCheckSessionSensor(
