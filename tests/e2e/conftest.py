@@ -20,11 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Future
 
-    from e2e.ledger import Ledger
     from e2e.stage import Stage
 
 SIDE_BY_SIDE: Final = {"sqlite": 4, "local": 8, "celery": 8}
-LEDGER: Final = pytest.StashKey[Any]()
+LEDGERS: Final = pytest.StashKey[dict[str, Any]]()
 
 
 def pytest_ignore_collect(config: pytest.Config) -> bool | None:
@@ -47,16 +46,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Print what came of each scenario."""
-    if ledger := config.stash.get(LEDGER, None):
-        terminalreporter.section("scenarios")
+    for deployment, ledger in config.stash.get(LEDGERS, {}).items():
+        terminalreporter.section(f"scenarios: {deployment}")
         terminalreporter.write_line("\n".join(ledger.lines()))
-
-
-@pytest.fixture(scope="session")
-def ledger(request: pytest.FixtureRequest) -> Ledger:
-    """The ledger of this run."""
-    request.config.stash[LEDGER] = importlib.import_module("e2e.ledger").Ledger()
-    return request.config.stash[LEDGER]
 
 
 @pytest.fixture(scope="session")
@@ -71,12 +63,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def stage(request: pytest.FixtureRequest, ledger: Ledger, folder: Path) -> Iterator[Stage]:
+def stage(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     """The deployment that a module asks for with `DEPLOYMENT`, started once for all its scenarios."""
-    deployments = importlib.import_module("e2e.deployments")
+    deployments, kind = importlib.import_module("e2e.deployments"), request.module.DEPLOYMENT
+    ledger = importlib.import_module("e2e.ledger").Ledger()
+    request.config.stash.setdefault(LEDGERS, {})[kind] = ledger
     with ExitStack() as stack:
         home = folder / request.module.__name__.rpartition(".")[2]
-        yield stack.enter_context(deployments.staged(request.module.DEPLOYMENT, home, ledger))
+        yield stack.enter_context(deployments.staged(kind, home, ledger))
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,7 @@ def _sqlite(home: Path) -> dict[str, str]:
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA journal_mode=WAL")
     return {
-        DATABASE: f"sqlite:///{path}?timeout=60",
+        DATABASE: f"sqlite:///{path}?timeout=20",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",  # what no log may hold shall not be there at any level
     }
 
