@@ -43,13 +43,18 @@ def result(number: int, status: str | None, **fields: Any) -> Any:
     return final(**{**own, "status": status, **fields})
 
 
-def suite(status: str, *results: Any, number: int = 1) -> Any:
+def suite(status: str, *results: Any, number: int = 1, **fields: Any) -> Any:
     return {
         "testSessionId": ID(number),
         "name": f"Suite {number}",
         "status": status,
         "results": list(results),
+        **fields,
     }
+
+
+def without_results(session: Any) -> Any:
+    return {name: value for name, value in session.items() if name != "results"}
 
 
 ATTEMPT = final(resultType="ATTEMPT", hasFailures=True, responseTime=9999)
@@ -58,6 +63,11 @@ MOST = Gate(min_passed_percent=75)
 QUICK = Gate(max_response_time=500)
 ONE = Gate(max_failed=1)
 TEST = Gate().for_test_sessions()
+
+FAILED = "1 of 1 checks did not pass: Check 1 FAILED."
+LETTERS = [f"{letter}0000000-0000-4000-8000-000000000001" for letter in "aAb"]
+THREE = [check(n, "FAILED" if n == 1 else "PASSED") for n in range(3)]
+LOTS = [check(n, "FAILED" if n == 1 else "PASSED") for n in range(500)]
 
 TABLE: dict[str, tuple[Gate, list[Any], str]] = {
     # every final status of a check session
@@ -200,6 +210,169 @@ TABLE: dict[str, tuple[Gate, list[Any], str]] = {
         "a result without a name FAILED",
     ),
     "missing names": (PLAIN, [check(1, "FAILED", name=None)], f"{ID(1001)} FAILED"),
+    "a name in one session only": (
+        PLAIN,
+        [check(1, "FAILED", name=None), check(2, "FAILED", checkId=ID(1001), name="Shop")],
+        "1 of 1 checks did not pass: Shop FAILED.",
+    ),
+    # what contradicts itself has not passed
+    "failed in one location": (
+        PLAIN,
+        [check(1, "FAILED", final(), final(hasFailures=True, runLocation="us-east-1"))],
+        "Check 1 FAILED",
+    ),
+    "failed, though all results passed": (PLAIN, [check(1, "FAILED", final(), final())], "Check 1 FAILED"),
+    "passed, though a location failed": (PLAIN, [check(1, "PASSED", final(), final(hasErrors=True))], FAILED),
+    "passed, though a location was cancelled": (
+        PLAIN,
+        [check(1, "PASSED", final(), final(isCancelled=True))],
+        "Check 1 CANCELLED",
+    ),
+    "degraded, though a location failed": (
+        PLAIN,
+        [check(1, "DEGRADED", final(isDegraded=True), final(hasFailures=True))],
+        FAILED,
+    ),
+    "passed, though a location is degraded": (
+        Gate("DEGRADED"),
+        [check(1, "PASSED", final(), final(isDegraded=True))],
+        "Check 1 DEGRADED",
+    ),
+    "degraded is allowed": (PLAIN, [check(1, "PASSED", final(isDegraded=True)), check(2, "DEGRADED")], ""),
+    "only degraded fails": (Gate("DEGRADED"), [check(1, "FAILED", final(), final(isDegraded=True))], ""),
+    "a failed attempt contradicts nothing": (PLAIN, [check(1, "PASSED", ATTEMPT, final())], ""),
+    # which checks are the same
+    "ids in another case": (
+        MOST,
+        [check(n, "FAILED" if n == 1 else "PASSED", checkId=LETTERS[n]) for n in range(3)],
+        "1 of 2 checks did not pass",
+    ),
+    "one check in both kinds of session": (
+        MOST.for_test_sessions(),
+        [check(1, "PASSED"), suite("FAILED", result(1, "FAILED"), number=2)],
+        "1 of 1 checks did not pass: Check 1 FAILED.",
+    ),
+    "a name like the id of another check": (
+        TEST,
+        [suite("FAILED", result(1, "PASSED"), result(2, "FAILED", checkId=None, name=ID(1001)))],
+        f"1 of 2 checks did not pass: {ID(1001)} FAILED.",
+    ),
+    "an id never warns by name": (
+        Gate(warn_only=ID(1001)),
+        [check(1, "PASSED"), check(2, "FAILED", name=ID(1001))],
+        f"{ID(1001)} FAILED",
+    ),
+    "two checks of one name": (
+        MOST,
+        [check(1, "FAILED", name="Shop"), check(2, "PASSED", name="Shop")],
+        "1 of 2 checks did not pass: Shop FAILED.",
+    ),
+    "warns by a name with spaces": (Gate(warn_only=" Shop "), [check(1, "FAILED", name="Shop ")], ""),
+    "a test session never warns": (
+        Gate(warn_only="Test session Suite 1").for_test_sessions(),
+        [suite("FAILED")],
+        "Test session Suite 1 FAILED, it has no final results",
+    ),
+    # percentages
+    "66.67 % of three": (Gate(min_passed_percent=66.67), THREE, "found: 1 of 3 checks FAILED, so 66.66 %."),
+    "66.66 % of three": (Gate(min_passed_percent=66.66), THREE, ""),
+    "two thirds of three": (Gate(min_passed_percent=200 / 3), THREE, ""),
+    "99.99 % of 500": (Gate(min_passed_percent=99.99), LOTS, "found: 1 of 500 checks FAILED, so 99.8 %."),
+    "99.8 % of 500": (Gate(min_passed_percent=99.8), LOTS, ""),
+    "99.80001 % of 500": (Gate(min_passed_percent=99.80001), LOTS, "so 99.8 %"),
+    "100 % of 500": (Gate(min_passed_percent=100), LOTS, "so 99.8 %"),
+    "nothing but warnings": (
+        Gate(warn_only="Check 1", min_passed_percent=100),
+        [check(1, "FAILED")],
+        "",
+    ),
+    # malformed results
+    "results that are a text": (QUICK, [check(1, "PASSED", results="FINAL")], "there is no final result"),
+    "no field for results": (QUICK, [without_results(check(1, "PASSED"))], "there is no final result"),
+    "no field for results, none needed": (PLAIN, [without_results(check(1, "PASSED"))], ""),
+    "a result that is none": (
+        QUICK,
+        [check(1, "PASSED", final(), None)],
+        "Check 1: no response time in an unnamed location",
+    ),
+    "a result without a type": (
+        QUICK,
+        [check(1, "PASSED", final(resultType=None))],
+        "there is no final result",
+    ),
+    "a huge time": (QUICK, [check(1, "PASSED", final(responseTime=10**400))], "no response time in eu"),
+    "a negative time": (QUICK, [check(1, "PASSED", final(responseTime=-1))], "no response time in eu"),
+    "a time that is no number": (
+        QUICK,
+        [check(1, "PASSED", final(responseTime=True))],
+        "no response time in eu",
+    ),
+    "no time at all": (QUICK, [check(1, "PASSED", final(responseTime=0))], ""),
+    "no session, a limit": (QUICK, [], "none has ended"),
+    "suite, results that are a text": (TEST, [suite("PASSED", results="x")], "it has no final results"),
+    "suite, a result that is none": (
+        TEST,
+        [suite("PASSED", result(1, "PASSED"), None)],
+        "1 of 2 checks did not pass: a result without a name: no final result in an unnamed location.",
+    ),
+    "suite, a result still to come": (
+        TEST,
+        [suite("PASSED", result(1, "PASSED"), result(1, "RUNNING", resultType="PENDING", runLocation="us"))],
+        "1 of 1 checks did not pass: Check 1: no final result in us.",
+    ),
+    "suite, an attempt without an end": (
+        MOST.for_test_sessions(),
+        [suite("PASSED", result(1, "PASSED"), result(2, "FAILED", resultType="ATTEMPT"))],
+        "1 of 2 checks did not pass: Check 2: no final result in eu-central-1.",
+    ),
+    "suite, a retry in another location": (
+        TEST,
+        [suite("PASSED", result(1, "FAILED", resultType="ATTEMPT", runLocation="us"), result(1, "PASSED"))],
+        "",
+    ),
+    "suite, a result without a type": (
+        TEST,
+        [suite("PASSED", result(1, "PASSED"), result(2, "FAILED", resultType=None))],
+        "Check 2: no final result",
+    ),
+    "suite, a result with a status of check sessions": (
+        TEST,
+        [suite("PASSED", result(1, "PASSED"), result(2, "TIMED_OUT"))],
+        "Check 2: TIMED_OUT is no final status",
+    ),
+    "suite, a status in small letters": (TEST, [suite("PASSED", result(1, "failed"))], "failed is no final"),
+    # test sessions that say more than their results
+    "suite cancelled, nothing says why": (
+        TEST,
+        [suite("CANCELLED", result(1, "PASSED"))],
+        "Test session Suite 1 CANCELLED, no final result says why it is CANCELLED",
+    ),
+    "suite cancelled is allowed": (
+        Gate("FAILED").for_test_sessions(),
+        [suite("CANCELLED", result(1, "CANCELLED"))],
+        "",
+    ),
+    "suite passed, though a result failed": (
+        TEST,
+        [suite("PASSED", result(1, "FAILED"), result(2, "PASSED"))],
+        "1 of 2 checks did not pass: Check 1 FAILED.",
+    ),
+    "suite degraded is allowed": (TEST, [suite("PASSED", result(1, "PASSED", isDegraded=True))], ""),
+    "suite failed and degraded": (
+        Gate("DEGRADED").for_test_sessions(),
+        [suite("FAILED", result(1, "FAILED"), result(2, "PASSED", isDegraded=True))],
+        "1 of 2 checks did not pass: Check 2 DEGRADED.",
+    ),
+    "suite, slow in one location": (
+        QUICK.for_test_sessions(),
+        [suite("PASSED", result(1, "PASSED"), result(1, "PASSED", runLocation="us", responseTime=501))],
+        "Check 1: 501 ms in us is above 500 ms",
+    ),
+    "suite, no time": (
+        QUICK.for_test_sessions(),
+        [suite("PASSED", result(1, "PASSED", responseTime=None))],
+        "Check 1: no response time in eu-central-1",
+    ),
 }
 
 
