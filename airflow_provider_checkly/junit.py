@@ -50,9 +50,9 @@ def _cases(finding: Finding) -> Iterator[TestCase]:
 
 
 def _status(result: JsonObject, worst: str) -> str:
-    said = result.get("status")
-    status = min(result_statuses(result, said if isinstance(said, str) else "PASSED"), key=rank)
-    return worst if status == "FAILED" and said is None and worst not in model.GOOD else status
+    said = one_line(result.get("status"))
+    status = min(result_statuses(result, said or "PASSED"), key=rank)
+    return worst if status == "FAILED" and not said and worst not in model.GOOD else status
 
 
 def _case(check: str, location: str, status: str, milliseconds: float | None) -> TestCase:

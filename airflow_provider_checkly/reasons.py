@@ -151,7 +151,7 @@ def _worth_asking(judged: Judged) -> Sequence[JsonObject]:
 
 
 def _looks_wrong(result: JsonObject) -> bool:
-    return any(result.get(flag) is True for flag in FLAGS) or result.get("status") in {"FAILED", "CANCELLED"}
+    return any(result.get(flag) is True for flag in FLAGS) or result.get("status") in ("FAILED", "CANCELLED")
 
 
 def _suspect(judged: Judged, result: JsonObject, session: JsonObject) -> Suspect:
@@ -188,7 +188,7 @@ def _fill_gaps(inquiry: Inquiry, suspect: Suspect) -> None:
         group = inquiry.ask(result_calls.get_error_group(suspect.kind, suspect.groups[0])) or {}
         message = clean(group.get("cleanedErrorMessage"))
         reason.facts += [("error", message)] if message else []
-    if suspect.result.get("checkType") in WITH_FILES and said.isdisjoint(details.FILES):
+    if str(suspect.result.get("checkType")) in WITH_FILES and said.isdisjoint(details.FILES):
         call = result_calls.get_assets(suspect.kind, suspect.owner, result_id(suspect.result))
         reason.links[:0] = details.links(inquiry.ask(call) or {})
 

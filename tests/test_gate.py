@@ -17,6 +17,7 @@ from airflow_provider_checkly.arguments import CAN_FAIL, FAIL_ON
 from airflow_provider_checkly.decision import judge
 from airflow_provider_checkly.exceptions import InvalidInput
 from airflow_provider_checkly.gate import Gate, chosen
+from airflow_provider_checkly.reasons import suspects
 
 ID = "00000000-0000-4000-8000-{:012}".format
 
@@ -448,6 +449,13 @@ def test_long_tables_and_names_stay_readable() -> None:
     assert decision.text().endswith("; and 50 more.")
 
 
+def test_the_decision_about_500_checks_fits_into_xcom() -> None:
+    failed = [result(n, "FAILED", name="x" * 200, responseTime=None) for n in range(500)]
+    decision = judge(QUICK.for_test_sessions(), [suite("FAILED", *failed)])
+    assert len(decision.broke) == 500
+    assert len(json.dumps(decision.to_xcom())) < 1024 * 1024 / 2
+
+
 def test_tags_are_given_from_outside() -> None:
     gate = Gate(warn_only_tags=["flaky", "beta"])
     sessions = [check(1, "FAILED")]
@@ -465,23 +473,34 @@ def test_what_has_not_ended_may_still_pass() -> None:
 
 # Properties
 
+flags = st.dictionaries(
+    st.sampled_from(["hasFailures", "hasErrors", "isDegraded", "isCancelled", "aborted"]), st.booleans()
+)
+times = st.none() | st.integers(0, 999)
 sessions_of_checks = st.lists(
-    st.tuples(st.integers(0, 9), st.sampled_from(sorted(model.FINAL)), st.none() | st.integers(0, 999)),
-    min_size=1,
-    max_size=8,
+    st.tuples(st.integers(0, 9), st.sampled_from(sorted(model.FINAL)), times, flags), min_size=1, max_size=8
 ).map(
     lambda rows: [
-        check(n, status, final(responseTime=time), checkId=ID(1000 + number))
-        for n, (number, status, time) in enumerate(rows)
+        check(n, status, final(responseTime=time, **more), checkId=ID(1000 + number))
+        for n, (number, status, time, more) in enumerate(rows)
     ]
 )
 sessions_of_tests = st.tuples(
     st.sampled_from(["PASSED", "FAILED", "CANCELLED"]),
     st.lists(
-        st.tuples(st.integers(0, 9), st.sampled_from(["PASSED", "FAILED", "CANCELLED", "?"]), st.booleans()),
+        st.tuples(
+            st.integers(0, 9),
+            st.sampled_from(["PASSED", "FAILED", "CANCELLED", "?"]),
+            st.sampled_from(["FINAL", "FINAL", "ATTEMPT", "PENDING", None]),
+            flags,
+        ),
         max_size=8,
     ),
-).map(lambda pair: [suite(pair[0], *(result(n, word, isDegraded=slow) for n, word, slow in pair[1]))])
+).map(
+    lambda pair: [
+        suite(pair[0], *(result(n, word, resultType=kind, **more) for n, word, kind, more in pair[1]))
+    ]
+)
 any_sessions = sessions_of_checks | sessions_of_tests
 statuses = st.frozensets(st.sampled_from(sorted(CAN_FAIL)), min_size=1)
 limits = st.none() | st.integers(1, 999)
@@ -491,14 +510,78 @@ limits = st.none() | st.integers(1, 999)
 def test_what_the_plain_rule_fails_never_passes(
     sessions: list[Any], fail_on: frozenset[str], limit: Any
 ) -> None:
-    """Unless told so by numbers or warnings."""
-    plain = all(model.status(session) not in fail_on for session in sessions)
+    """Unless told so by numbers or warnings; a test session's results have statuses of their own."""
+    said = [
+        found["status"] for session in sessions for found in model.final_results(session) if "status" in found
+    ]
+    plain = fail_on.isdisjoint([*map(model.status, sessions), *said])
     if judge(Gate(fail_on, max_response_time=limit), sessions).passed:
         assert plain
     strict = Gate(fail_on, min_passed_percent=100, max_response_time=limit)
     assert judge(strict, sessions).passed == judge(Gate(fail_on, max_response_time=limit), sessions).passed
     none = Gate(fail_on, max_failed=0, max_response_time=limit)
     assert judge(none, sessions).passed == judge(strict, sessions).passed
+
+
+@given(sessions_of_checks, statuses, st.integers(0, 100), st.integers(0, 9), st.booleans())
+def test_numbers_and_warnings_let_no_more_fail_than_they_say(
+    sessions: list[Any], fail_on: frozenset[str], percent: int, most: int, by_percent: Any
+) -> None:
+    """Distinct ids are counted, without those that only warn."""
+    rule: Any = {"min_passed_percent": percent} if by_percent else {"max_failed": most}
+    warned = ID(1000)
+    ids = {session["checkId"] for session in sessions}
+    failed = {each["checkId"] for each in sessions if model.status(each) in fail_on} - {warned}
+    if judge(Gate(fail_on, warn_only=warned, **rule), sessions).passed:
+        allowed = len(ids) * (100 - percent) / 100 if by_percent else most
+        assert len(failed) <= allowed
+
+
+@given(any_sessions)
+def test_what_is_missing_never_passes(sessions: list[Any]) -> None:
+    """Not even a gate that lets all checks fail passes a check without its final result."""
+    decision = judge(Gate(min_passed_percent=0).for_test_sessions(), sessions)
+    results = [found for session in sessions for found in model.results(session)]
+    ended = (
+        {found["checkId"] for found in results if found["resultType"] == "FINAL"}
+        if "status" in str(results)
+        else set()
+    )
+    for found in results:
+        if found.get("status") == "?" or ("status" in found and found["checkId"] not in ended):
+            assert not decision.passed
+
+
+junk = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=6,
+)
+NAMES = [
+    "resultType",
+    "status",
+    "checkId",
+    "name",
+    "runLocation",
+    "responseTime",
+    "hasErrors",
+    "checkResultId",
+]
+odd_results = st.lists(
+    junk | st.dictionaries(st.sampled_from(NAMES), st.just("FINAL") | junk, max_size=8), max_size=5
+)
+
+
+@given(odd_results | junk, st.sampled_from(["PASSED", "FAILED"]), st.integers() | st.floats())
+def test_no_result_breaks_the_gate(results: Any, status: str, time: float) -> None:
+    """Whatever stands where results should be is judged, shown and stored in columns."""
+    sessions = [check(1, status, results=results), suite(status, results=results)]
+    sessions.append(check(2, status, final(responseTime=time, runLocation="a\nb")))
+    decision = judge(Gate(max_response_time=5), sessions)
+    assert_aligned(decision.table())
+    assert json.loads(json.dumps(decision.to_xcom())) == decision.to_xcom()
+    assert "\n" not in decision.text()
+    assert suspects(decision, sessions) is not None
 
 
 @given(any_sessions, st.integers(0, 100), limits, st.data())
