@@ -75,6 +75,23 @@ class Judged:
     def __str__(self) -> str:
         return f"{_fit(self.finding.name)}{' ' if self.failed else ': '}{', '.join(self.reasons)}"
 
+    def row(self) -> tuple[str, ...]:
+        """Return its row of the table."""
+        slowest = "-" if self.slowest is None else milliseconds(self.slowest)
+        why = f"{'status ' if self.failed else ''}{'; '.join(self.reasons)}"
+        return _fit(self.finding.name), self.status, slowest, EFFECTS[self.effect], why
+
+    def to_json(self) -> JsonObject:
+        """Return plain JSON."""
+        return {
+            "check_id": self.finding.check_id or None,
+            "name": self.finding.name,
+            "status": self.status,
+            "slowest_ms": self.slowest,
+            "session_ids": list(self.finding.session_ids),
+            "reasons": list(self.reasons),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -93,14 +110,10 @@ class Decision:
         """Whether all rules hold."""
         return all(rule.holds for rule in self.rules)
 
-    def having(self, effect: Effect) -> list[Judged]:
-        """Return the checks that had an effect on the gate."""
-        return [each for each in self.judged if each.effect == effect]
-
     @property
     def broke(self) -> list[Judged]:
         """The checks that broke it."""
-        return self.having("broke_it")
+        return [each for each in self.judged if each.effect == "broke_it"]
 
     def text(self) -> str:
         """Return why the gate is not passed, in one line."""
@@ -114,7 +127,7 @@ class Decision:
         rules = [(rule.name, rule.asked, rule.found, "yes" if rule.holds else "NO") for rule in self.rules]
         lines = [f"Gate {'passed' if self.passed else 'not passed'}:"]
         lines += aligned([("RULE", "REQUIRED", "FOUND", "MET"), *rules])
-        if rows := [_row(each) for each in self.judged if each.effect != "passed"]:
+        if rows := [each.row() for each in self.judged if each.effect != "passed"]:
             lines += aligned([("CHECK", "STATUS", "SLOWEST", "EFFECT", "WHY"), *rows[:ROWS_AT_MOST]])
         if (more := len(rows) - ROWS_AT_MOST) > 0:
             lines.append(f"  and {more} more")
@@ -126,26 +139,10 @@ class Decision:
             {"rule": rule.name, "asked": rule.asked, "found": rule.found, "holds": rule.holds}
             for rule in self.rules
         ]
-        effects: JsonObject = {effect: [_json(each) for each in self.having(effect)] for effect in EFFECTS}
+        effects: JsonObject = {
+            effect: [each.to_json() for each in self.judged if each.effect == effect] for effect in EFFECTS
+        }
         return {"passed": self.passed, "checks": self.checks, "rules": rules, **effects}
-
-
-def _json(judged: Judged) -> Json:
-    return {
-        "check_id": judged.finding.check_id or None,
-        "name": judged.finding.name,
-        "status": judged.status,
-        "slowest_ms": judged.slowest,
-        "session_ids": list(judged.finding.session_ids),
-        "reasons": list(judged.reasons),
-    }
-
-
-def _row(judged: Judged) -> tuple[str, ...]:
-    slowest = "-" if judged.slowest is None else milliseconds(judged.slowest)
-    status = [f"status {judged.status}"] if judged.failed else []
-    why = "; ".join([*status, *judged.finding.missing, *judged.slow])
-    return _fit(judged.finding.name), judged.status, slowest, EFFECTS[judged.effect], why
 
 
 def _fit(name: str) -> str:
@@ -186,14 +183,9 @@ def judge(
 
 
 def _look(gate: Gate, finding: Finding, tags: Mapping[str, Collection[str]]) -> Judged:
-    is_check = finding.key[0] != "session"
-    return Judged(
-        finding,
-        finding.worst(gate.statuses),
-        bool(finding.statuses & gate.statuses),
-        is_check and gate.only_warns(finding.check_id, finding.name, tags.get(finding.check_id, ())),
-        _too_slow(finding, gate.max_response_time),
-    )
+    status, check_id = finding.worst(gate.statuses), finding.check_id
+    warns = finding.key[0] != "session" and gate.only_warns(check_id, finding.name, tags.get(check_id, ()))
+    return Judged(finding, status, status in gate.statuses, warns, _too_slow(finding, gate.max_response_time))
 
 
 def _too_slow(finding: Finding, limit: float | None) -> tuple[str, ...]:
@@ -227,8 +219,8 @@ def _asked(gate: Gate) -> str:
     if gate.min_passed_percent is not None:
         return f"at least {gate.min_passed_percent:g} % of checks not {words}"
     if gate.max_failed is not None:
-        return f"at most {gate.max_failed} {'check' if gate.max_failed == 1 else 'checks'} {words}"
-    return f"no check {words}" if gate.statuses else "checks of any status"
+        return f"at most {gate.max_failed} of the checks {words}"
+    return f"no check {words}" if gate.statuses else f"checks {words}"
 
 
 def _found(gate: Gate, failed: Sequence[Judged], counted: int) -> str:

@@ -38,8 +38,8 @@ class Finding:
     key: tuple[str, str]
     name: str
     statuses: frozenset[str]
-    results: tuple[JsonObject, ...]
     session_ids: tuple[str, ...]
+    results: tuple[JsonObject, ...] = ()
     missing: tuple[str, ...] = ()
 
     @property
@@ -77,53 +77,42 @@ def _text(value: Json) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _final_results(session: JsonObject) -> list[JsonObject]:
-    """Return the results that count; what is no object counts as a result that says nothing."""
+def _results(session: JsonObject) -> list[JsonObject]:
+    """Return the results of a session; what is no object counts as a result that says nothing."""
     found = session.get("results")
-    objects = [each if isinstance(each, dict) else {} for each in found] if isinstance(found, list) else []
-    return [each for each in objects if not each or each.get("resultType") == "FINAL"]
+    return [each if isinstance(each, dict) else {} for each in found] if isinstance(found, list) else []
 
 
-def _of_check_session(session: JsonObject) -> Iterator[Finding]:
-    status, check_id, results = (
-        model.status(session),
-        str(session["checkId"]).lower(),
-        _final_results(session),
-    )
+def _of_check_session(session: JsonObject) -> Finding:
+    status = model.status(session)
+    results = [each for each in _results(session) if not each or each.get("resultType") == "FINAL"]
     said = (result_statuses(each) for each in results if status in model.GOOD)
-    missing = () if status in model.FINAL else (f"{status} is no final status",)
-    yield Finding(
-        ("check", check_id),
+    return Finding(
+        ("check", str(session["checkId"]).lower()),
         model.label(session),
         frozenset({status}).union(*said),
-        tuple(results),
         (model.session_id(session),),
-        missing,
+        tuple(results),
+        () if status in model.FINAL else (f"{status} is no final status",),
     )
 
 
 def _key(result: JsonObject) -> tuple[str, str]:
-    keys = {
-        "check": _text(result.get("checkId")).lower(),
-        "name": _text(result.get("name")),
-        "result": result_id(result),
-    }
-    return next(((kind, text) for kind, text in keys.items() if text), ("result", ""))
+    """Return what a result says first of: id of its check, name of its check, its own id."""
+    check_id, name = _text(result.get("checkId")).lower(), _text(result.get("name"))
+    return ("check", check_id) if check_id else ("name", name) if name else ("result", result_id(result))
 
 
 def _of_result(session: JsonObject, result: JsonObject) -> Finding:
-    """Return what a result says of its check; one that is not final says that its status is missing."""
-    key, is_final = _key(result), result.get("resultType") == "FINAL"
-    said = one_line(result.get("status" if is_final else "resultType")) or "UNKNOWN"
-    missing = "" if said in ENDED else f"{said} is no final status"
-    return Finding(
-        key,
-        _text(result.get("name")) or key[1] or "a result without a name",
-        result_statuses(result, said) if is_final else frozenset({said}),
-        (result,) if is_final else (),
-        (model.session_id(session),),
-        tuple(filter(None, [missing if is_final else f"no final result in {place(result)}"])),
-    )
+    """Return what a result of a test session says of its check; only a final one says how that ended."""
+    key, own = _key(result), (model.session_id(session),)
+    name = _text(result.get("name")) or key[1] or "a result without a name"
+    if result.get("resultType") != "FINAL":
+        said = one_line(result.get("resultType")) or "UNKNOWN"
+        return Finding(key, name, frozenset({said}), own, (), (f"no final result in {place(result)}",))
+    said = one_line(result.get("status")) or "UNKNOWN"
+    missing = () if said in ENDED else (f"{said} is no final status",)
+    return Finding(key, name, result_statuses(result, said), own, (result,), missing)
 
 
 def _of_test_session(session: JsonObject) -> Iterator[Finding]:
@@ -131,22 +120,21 @@ def _of_test_session(session: JsonObject) -> Iterator[Finding]:
 
     An attempt is settled by any final result of its check, since a retry may run in another location.
     """
-    found = [_of_result(session, result) for result in _final_results(session)]
-    settled = {each.key for each in found}
-    others = [each for each in model.results(session) if each.get("resultType") != "FINAL"]
-    unsettled = [each for each in others if each.get("resultType") != "ATTEMPT" or _key(each) not in settled]
+    results = _results(session)
+    settled = {_key(each) for each in results if each.get("resultType") == "FINAL"}
+    counted = [each for each in results if each.get("resultType") != "ATTEMPT" or _key(each) not in settled]
+    found = [_of_result(session, each) for each in counted]
     yield from found
-    yield from (_of_result(session, each) for each in unsettled)
     status, own = model.status(session), model.session_id(session)
     if not any(status in each.statuses for each in found) and not (found and status == "PASSED"):
         missing = f"no final result says why it is {status}" if found else "it has no final results"
         name = f"Test session {model.label(session)}"
-        yield Finding(("session", own), name, frozenset({status}), (), (own,), (missing,))
+        yield Finding(("session", own), name, frozenset({status}), (own,), missing=(missing,))
 
 
-def _findings(session: JsonObject) -> Iterator[Finding]:
+def _findings(session: JsonObject) -> Iterable[Finding]:
     is_test = model.kind_of(session) is model.TEST_SESSION
-    return _of_test_session(session) if is_test else _of_check_session(session)
+    return _of_test_session(session) if is_test else [_of_check_session(session)]
 
 
 def _merged(one: Finding, other: Finding) -> Finding:
@@ -154,8 +142,8 @@ def _merged(one: Finding, other: Finding) -> Finding:
         one.key,
         min(one.name, other.name, key=lambda name: (name.lower() == one.key[1], name)),
         one.statuses | other.statuses,
-        one.results + other.results,
         tuple(sorted({*one.session_ids, *other.session_ids})),
+        one.results + other.results,
         tuple(sorted({*one.missing, *other.missing})),
     )
 

@@ -97,14 +97,14 @@ class Suspect:
     """A result that may say why its check failed, and what it has said so far.
 
     :param owner: id of the check, or of the test session.
-    :param groups: ids of the error groups it belongs to.
+    :param group: id of the first error group it belongs to, "" where there is none.
     """
 
     result: JsonObject
     kind: SessionKind
     owner: str
     reason: Reason
-    groups: tuple[str, ...] = ()
+    group: str = ""
 
 
 def find_reasons(
@@ -175,8 +175,8 @@ def explain(inquiry: Inquiry, found: Iterable[Suspect]) -> None:
 def _read_details(inquiry: Inquiry, suspect: Suspect) -> None:
     call = result_calls.get_result(suspect.kind, suspect.owner, result_id(suspect.result))
     document = inquiry.ask(call) or {}
-    groups = items(document.get("errorGroupIds") or suspect.result.get("errorGroupIds"))
-    suspect.groups = tuple(each for each in groups if isinstance(each, str) and model.UUID.fullmatch(each))
+    groups = map(one_line, items(document.get("errorGroupIds") or suspect.result.get("errorGroupIds")))
+    suspect.group = next(filter(model.UUID.fullmatch, groups), "")
     suspect.reason.facts += details.facts(document)
     suspect.reason.links[:0] = details.links(document)
 
@@ -184,8 +184,8 @@ def _read_details(inquiry: Inquiry, suspect: Suspect) -> None:
 def _fill_gaps(inquiry: Inquiry, suspect: Suspect) -> None:
     """Ask for what the details of some checks lack: the error, and where the files are."""
     reason, said = suspect.reason, {kind for kind, _ in (*suspect.reason.facts, *suspect.reason.links)}
-    if suspect.groups and said.isdisjoint({"error", "assertion"}):
-        group = inquiry.ask(result_calls.get_error_group(suspect.kind, suspect.groups[0])) or {}
+    if suspect.group and said.isdisjoint({"error", "assertion"}):
+        group = inquiry.ask(result_calls.get_error_group(suspect.kind, suspect.group)) or {}
         message = clean(group.get("cleanedErrorMessage"))
         reason.facts += [("error", message)] if message else []
     if str(suspect.result.get("checkType")) in WITH_FILES and said.isdisjoint(details.FILES):
@@ -195,21 +195,24 @@ def _fill_gaps(inquiry: Inquiry, suspect: Suspect) -> None:
 
 def _analyse(inquiry: Inquiry, found: Sequence[Suspect]) -> None:
     """Add what Checkly's root-cause analyses say of the first errors, once each."""
-    first = {group_id: suspect for suspect in reversed(found) for group_id in suspect.groups[:1]}
-    chosen = list(first.items())[: -ANALYSES - 1 : -1]
-    ordered = {_known_or_ordered(inquiry, group_id, suspect): suspect for group_id, suspect in chosen}
-    _await(inquiry, {analysis_id: suspect for analysis_id, suspect in ordered.items() if analysis_id})
+    first: dict[str, Suspect] = {}
+    for suspect in found:
+        first.setdefault(suspect.group, suspect)
+    first.pop("", None)
+    ordered = {_known_or_ordered(inquiry, suspect): suspect for suspect in list(first.values())[:ANALYSES]}
+    ordered.pop("", None)
+    _await(inquiry, ordered)
 
 
-def _known_or_ordered(inquiry: Inquiry, group_id: str, suspect: Suspect) -> str:
+def _known_or_ordered(inquiry: Inquiry, suspect: Suspect) -> str:
     """Take the newest analysis that was made already, which costs nothing, or return the id of a new one."""
-    group = inquiry.ask(result_calls.get_error_group(suspect.kind, group_id)) or {}
+    group = inquiry.ask(result_calls.get_error_group(suspect.kind, suspect.group)) or {}
     made = [fields(each) for each in items(group.get("rootCauseAnalyses"))]
     known = _told(max(made, key=lambda each: str(each.get("created_at")), default={}))
     suspect.reason.facts += known
     if known or not group or inquiry.left <= 1:  # what could not be read is not ordered
         return ""
-    order = inquiry.ask(result_calls.trigger_root_cause_analysis(suspect.kind, group_id)) or {}
+    order = inquiry.ask(result_calls.trigger_root_cause_analysis(suspect.kind, suspect.group)) or {}
     return one_line(order.get("id"))
 
 
