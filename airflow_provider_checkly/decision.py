@@ -146,7 +146,7 @@ class Decision:
 
 
 def _fit(name: str) -> str:
-    return shortened(one_line(name), WIDEST)
+    return shortened(one_line(name), WIDEST) or "(a name that cannot be shown)"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -52,7 +52,7 @@ def clean(value: Json) -> str:
 def one_line(value: Json) -> str:
     """Return what stands somewhere in JSON, as one short line."""
     text = value if isinstance(value, str) else "" if value is None else repr(value)
-    return _printable(" ".join(COLOUR.sub("", text[: 4 * LONGEST_LINE]).split()))
+    return " ".join(_printable(COLOUR.sub("", text[: 4 * LONGEST_LINE])).split())
 
 
 def milliseconds(value: float) -> str:

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_checkly.api import model
@@ -572,6 +572,8 @@ odd_results = st.lists(
 )
 
 
+@example([final(status="\x08", name="\x08")], "PASSED", 1)
+@example([final(status=["FAILED"])], "FAILED", 1)
 @given(odd_results | junk, st.sampled_from(["PASSED", "FAILED"]), st.integers() | st.floats())
 def test_no_result_breaks_the_gate(results: Any, status: str, time: float) -> None:
     """Whatever stands where results should be is judged, shown and stored in columns."""
