@@ -230,7 +230,7 @@ def _found(gate: Gate, failed: Sequence[Judged], counted: int) -> str:
     found = f"{len(failed) or 'none'} of {counted} checks{which}"
     if gate.min_passed_percent is None or not counted:
         return found
-    return f"{found}, so {math.floor((counted - len(failed)) * 10_000 / counted) / 100:g} %"
+    return f"{found}, so {math.floor((counted - len(failed)) * 10_000 / counted) / 100:g} % are not"
 
 
 def _time_rule(gate: Gate, seen: Sequence[Judged]) -> list[Rule]:

@@ -6,6 +6,7 @@ import copy
 import json
 import pickle
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,13 +103,13 @@ TABLE: dict[str, tuple[Gate, list[Any], str]] = {
         (
             "1 of 2 checks did not pass: Check 1 FAILED. "
             "Required: at least 75 % of checks not FAILED, TIMED_OUT or CANCELLED; "
-            "found: 1 of 2 checks FAILED, so 50 %."
+            "found: 1 of 2 checks FAILED, so 50 % are not."
         ),
     ),
     "the same check twice": (
         MOST,
         [check(1, "FAILED"), check(2, "PASSED"), check(3, "PASSED", checkId=ID(1002))],
-        "found: 1 of 2 checks FAILED, so 50 %",
+        "found: 1 of 2 checks FAILED, so 50 % are not",
     ),
     "all but one": (ONE, [check(1, "FAILED"), check(2, "PASSED")], ""),
     "all but two": (
@@ -153,7 +154,7 @@ TABLE: dict[str, tuple[Gate, list[Any], str]] = {
     "the others are counted": (
         Gate(warn_only=["Check 1"], min_passed_percent=60),
         [check(1, "FAILED"), check(2, "FAILED"), check(3, "PASSED")],
-        "found: 1 of 2 checks FAILED, so 50 %; 1 more only warned",
+        "found: 1 of 2 checks FAILED, so 50 % are not; 1 more only warned",
     ),
     "a name like a number": (Gate(warn_only=["1"]), [check(1, "FAILED")], "Check 1 FAILED"),
     # test sessions
@@ -275,13 +276,21 @@ TABLE: dict[str, tuple[Gate, list[Any], str]] = {
         "Test session Suite 1 FAILED, it has no final results",
     ),
     # percentages
-    "66.67 % of three": (Gate(min_passed_percent=66.67), THREE, "found: 1 of 3 checks FAILED, so 66.66 %."),
+    "66.67 % of three": (
+        Gate(min_passed_percent=66.67),
+        THREE,
+        "found: 1 of 3 checks FAILED, so 66.66 % are not.",
+    ),
     "66.66 % of three": (Gate(min_passed_percent=66.66), THREE, ""),
     "two thirds of three": (Gate(min_passed_percent=200 / 3), THREE, ""),
-    "99.99 % of 500": (Gate(min_passed_percent=99.99), LOTS, "found: 1 of 500 checks FAILED, so 99.8 %."),
+    "99.99 % of 500": (
+        Gate(min_passed_percent=99.99),
+        LOTS,
+        "found: 1 of 500 checks FAILED, so 99.8 % are not.",
+    ),
     "99.8 % of 500": (Gate(min_passed_percent=99.8), LOTS, ""),
-    "99.80001 % of 500": (Gate(min_passed_percent=99.80001), LOTS, "so 99.8 %"),
-    "100 % of 500": (Gate(min_passed_percent=100), LOTS, "so 99.8 %"),
+    "99.80001 % of 500": (Gate(min_passed_percent=99.80001), LOTS, "so 99.8 % are not"),
+    "100 % of 500": (Gate(min_passed_percent=100), LOTS, "so 99.8 % are not"),
     "nothing but warnings": (
         Gate(warn_only="Check 1", min_passed_percent=100),
         [check(1, "FAILED")],
@@ -414,7 +423,7 @@ def test_the_table() -> None:
         [
             "checks",
             "at least 90 % of checks not FAILED, TIMED_OUT or CANCELLED",
-            "1 of 3 checks FAILED, so 66.66 %; 1 more only warned",
+            "1 of 3 checks FAILED, so 66.66 % are not; 1 more only warned",
             "NO",
         ],
         ["response time", "at most 2000 ms in each location", "slowest 2310 ms; 1 more only warned", "NO"],
@@ -423,6 +432,17 @@ def test_the_table() -> None:
         ["Check 2", "PASSED", "2310 ms", "fails the gate", "2310 ms in us-east-1 is above 2000 ms"],
         ["Check 3", "CANCELLED", "-", "only warns", "status CANCELLED; no response time in eu-central-1"],
     ]
+
+
+def test_the_table_of_the_readme() -> None:
+    sessions = [
+        check(1, "FAILED", final(responseTime=150), name="Checkout pays"),
+        check(2, "PASSED", final(), final(responseTime=2310, runLocation="us-east-1"), name="Search finds"),
+        check(3, "PASSED"),
+        check(4, "PASSED"),
+    ]
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    assert judge(Gate(min_passed_percent=75, max_response_time=2000), sessions).table() in readme
 
 
 def test_what_is_tolerated_is_told() -> None:
@@ -619,6 +639,13 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"max_response_time": 0}, "max_response_time .* not 0"),
     ({"max_response_time": float("nan")}, "max_response_time .* not nan"),
     ({"max_response_time": float("inf")}, "max_response_time .* not inf"),
+    ({"max_response_time": 10**400}, "max_response_time .* not 1000"),
+    ({"max_response_time": True}, "max_response_time .* not True"),
+    ({"max_response_time": "2 s"}, "max_response_time .* not '2 s'"),
+    ({"min_passed_percent": 10**400}, "min_passed_percent .* not 1000"),
+    ({"fail_on": ["FAILED", None]}, "fail_on: None"),
+    ({"fail_on": "failed"}, "fail_on: failed"),
+    ({"fail_on": [], "min_passed_percent": 50}, "fail_on is empty"),
     ({"min_passed_percent": 90, "max_failed": 1}, "min_passed_percent=90 and max_failed=1"),
     ({"fail_on": [], "max_failed": 1}, "fail_on is empty"),
     ({"fail_on": [], "warn_only": "x"}, "nothing can fail"),
