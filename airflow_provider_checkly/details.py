@@ -1,14 +1,16 @@
-"""What a single result says about its failure; reads any JSON without complaint, to mask no failure."""
+"""What a single result says; reads any JSON without complaint, so that no failure is masked."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from airflow_provider_checkly.api import model
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
+    from typing import TypeGuard
 
     from airflow_provider_checkly.api.wire import Json, JsonObject
 
@@ -28,100 +30,109 @@ FILES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Details:
-    """Why a result is what it is, as lines of text.
+# Texts
 
-    :param answer: what was asked and what came, without headers, bodies and queries: they may hold secrets.
-    :param links: kind and address of the files it left.
-    """
 
-    errors: tuple[str, ...] = ()
-    assertions: tuple[str, ...] = ()
-    answer: str = ""
-    timings: str = ""
-    links: tuple[tuple[str, str], ...] = ()
+def shortened(text: str, most: int) -> str:
+    """Return a text of so many characters at most."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _printable(line: str) -> str:
+    return shortened("".join(mark if mark.isprintable() else " " for mark in line).rstrip(), LONGEST_LINE)
 
 
 def clean(value: Json) -> str:
     """Return a text of few and short lines, without colours and control characters."""
-    if not isinstance(value, str):
-        return ""
-    lines = [_printable(line) for line in COLOUR.sub("", value).splitlines()]
+    text = COLOUR.sub("", value) if isinstance(value, str) else ""
+    lines = [_printable(line) for line in text.splitlines()]
     return "\n".join([line for line in lines if line.strip()][:LINES_OF_AN_ERROR])
-
-
-def _printable(line: str) -> str:
-    text = "".join(mark if mark.isprintable() else " " for mark in line).rstrip()
-    return text if len(text) <= LONGEST_LINE else f"{text[: LONGEST_LINE - 1]}…"
 
 
 def one_line(value: Json) -> str:
     """Return what stands somewhere in JSON, as one short line."""
     text = value if isinstance(value, str) else "" if value is None else repr(value)
-    return _printable(" ".join(COLOUR.sub("", text[: 4 * LONGEST_LINE]).split()))
+    return " ".join(_printable(COLOUR.sub("", text[: 4 * LONGEST_LINE])).split())
 
 
-def _object(value: Json) -> JsonObject:
+def milliseconds(value: float) -> str:
+    """Return a time as text."""
+    return f"{value:.0f} ms" if value == round(value) else f"{value:g} ms"
+
+
+# A result as its session shows it
+
+
+def result_id(result: JsonObject) -> str:
+    """Return the id of a result of either kind of session, "" where it has none."""
+    found = result.get("testSessionResultId") or result.get("checkResultId")
+    return found if isinstance(found, str) else ""
+
+
+def response_time(result: JsonObject) -> float | None:
+    """Return the response time of a result in milliseconds, None where Checkly says none that makes sense."""
+    found = result.get("responseTime")
+    return found if _is_number(found) and 0 <= found < model.SENSELESS else None
+
+
+def place(result: JsonObject) -> str:
+    """Return where a result comes from."""
+    return one_line(result.get("runLocation")) or "an unnamed location"
+
+
+def _is_number(value: Json) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+# A result with its details
+
+
+def fields(value: Json) -> JsonObject:
+    """Return an object of JSON, {} where there is none."""
     return value if isinstance(value, dict) else {}
 
 
-def _list(value: Json) -> list[Json]:
+def items(value: Json) -> list[Json]:
+    """Return a list of JSON; what is none is its only member."""
     return value if isinstance(value, list) else [value]
+
+
+def _part(document: JsonObject) -> JsonObject:
+    found = (fields(value) for key, value in document.items() if key.endswith("CheckResult"))
+    return next(filter(None, found), {})
 
 
 def _unique(texts: Iterable[str], most: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for text in texts if text))[:most]
 
 
-def _parts(document: JsonObject) -> list[JsonObject]:
-    """Return the details of a result: one key per type of check, of which one holds something."""
-    found = [value for key, value in document.items() if key.endswith("CheckResult")]
-    return [part for part in found if isinstance(part, dict)]
-
-
-def _place(error: JsonObject) -> str:
-    """Return which test an error is of, and where it stands."""
-    spot = _object(error.get("location"))
-    file = one_line(spot.get("file") or error.get("testFile"))
-    line = f":{spot['line']}" if file and isinstance(spot.get("line"), int) else ""
-    title = one_line(error.get("testTitle"))
-    return ", ".join(text for text in (title, f"{file}{line}") if text)
+def _joined(separator: str, *values: Json) -> str:
+    return separator.join(filter(None, map(one_line, values)))
 
 
 def _error(value: Json) -> str:
-    error = _object(value)
-    inner = error.get("error")
-    message = clean(error.get("message") or _object(inner).get("message") or inner or value)
-    place = _place(error)
-    return f"{message}\nat {place}" if message and place else message
-
-
-def _errors(document: JsonObject) -> Iterator[str]:
-    yield clean(document.get("scheduleError"))
-    for part in _parts(document):
-        yield clean(part.get("requestError"))
-        yield from map(_error, _list(part.get("errors")))
-        response = _object(part.get("response"))
-        for name in CAUSES:
-            yield clean(part.get(name) or response.get(name))
+    """Return a message, with the test it is of, and where that stands."""
+    error = fields(value)
+    inner, spot = error.get("error"), fields(error.get("location"))
+    message = clean(error.get("message") or fields(inner).get("message") or inner or value)
+    file = one_line(spot.get("file") or error.get("testFile"))
+    line = spot.get("line")
+    where = _joined(
+        ", ", error.get("testTitle"), f"{file}:{line}" if file and isinstance(line, int) else file
+    )
+    return f"{message}\nat {where}" if message and where else message
 
 
 def _assertion(value: Json) -> str:
     """Return an assertion that failed, "" for one that held."""
-    stated = _object(value)
+    stated = fields(value)
     if not (stated.get("error") or stated.get("passed") is False):
         return ""
-    subject = " ".join(filter(None, map(one_line, (stated.get("source"), stated.get("property")))))
-    rule = f"{one_line(stated.get('comparison'))} {one_line(stated.get('target'))}".strip()
+    subject = _joined(" ", stated.get("source"), stated.get("property")) or one_line(stated.get("condition"))
+    rule = _joined(" ", stated.get("comparison"), stated.get("target"))
     wanted = rule or f"expected {one_line(stated.get('expected'))}"
     actual = f"was {one_line(stated['actual'])}" if "actual" in stated else one_line(stated.get("error"))
-    return f"{subject or one_line(stated.get('condition'))}: {wanted}, {actual}"
-
-
-def _assertions(document: JsonObject) -> Iterator[str]:
-    for part in _parts(document):
-        yield from map(_assertion, _list(part.get("assertions")))
+    return f"{subject}: {wanted}, {actual}"
 
 
 def _address(value: Json) -> str:
@@ -133,61 +144,52 @@ def _address(value: Json) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.netloc else ""
 
 
-def _answer(document: JsonObject) -> str:
-    for part in _parts(document):
-        request, response = _object(part.get("request")), _object(part.get("response"))
-        if status := response.get("status"):
-            asked = f"{one_line(request.get('method'))} {_address(request.get('url'))}".strip()
-            return f"{asked}: {one_line(status)} {one_line(response.get('statusText'))}".strip(": ")
-        if isinstance(code := part.get("grpcStatusCode"), int):
-            return f"gRPC status {code}"
-    return ""
+def _answer(part: JsonObject) -> str:
+    """Return what was asked and what came, without headers, bodies and queries: they may hold secrets."""
+    request, response = fields(part.get("request")), fields(part.get("response"))
+    if response.get("status"):
+        asked = _joined(" ", request.get("method"), _address(request.get("url")))
+        return _joined(": ", asked, _joined(" ", response["status"], response.get("statusText")))
+    code = part.get("grpcStatusCode")
+    return f"gRPC status {code}" if isinstance(code, int) else ""
 
 
-def _is_time(value: Json) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _timings(document: JsonObject) -> str:
-    for part in _parts(document):
-        phases = _object(_object(part.get("response")).get("timingPhases") or part.get("timingPhases"))
-        times = [f"{one_line(name)} {value} ms" for name, value in phases.items() if _is_time(value)]
-        if times:
-            return ", ".join(times[:PHASES])
-    return ""
+def _timings(part: JsonObject) -> str:
+    phases = fields(fields(part.get("response")).get("timingPhases") or part.get("timingPhases"))
+    times = [f"{one_line(name)} {value} ms" for name, value in phases.items() if _is_number(value)]
+    return ", ".join(times[:PHASES])
 
 
 def _url(value: Json) -> str:
-    text = value.get("url") if isinstance(value, dict) else value
+    text = fields(value).get("url") or value
     fit = isinstance(text, str) and text.startswith(("https://", "http://"))
     return text if fit and isinstance(text, str) and text.isprintable() and " " not in text else ""
 
 
-def _links(document: JsonObject) -> Iterator[tuple[str, str]]:
-    for kind, names in FILES.items():
-        values = [value for part in _parts(document) for name in names for value in _list(part.get(name))]
-        yield from ((kind, url) for url in _unique(map(_url, values), LINKS_OF_A_KIND))
+def facts(document: JsonObject) -> list[tuple[str, str]]:
+    """Return what a result says of its failure, as kind and text.
 
-
-def details(document: JsonObject) -> Details:
-    """Return what a result says.
-
-    :param document: of `GET /v1/check-results/{checkId}/{id}` or `GET /v1/test-sessions/{id}/results/{id}`.
+    :param document: of `GET /v1/check-results/{checkId}/{id}` or `GET /v1/test-sessions/{id}/results/{id}`;
+        one key per type of check holds what is asked for.
     """
-    return Details(
-        _unique(_errors(document), ERRORS),
-        _unique(_assertions(document), ASSERTIONS),
-        _answer(document),
-        _timings(document),
-        tuple(_links(document)),
-    )
+    part = _part(document)
+    causes = [part.get(name) or fields(part.get("response")).get(name) for name in CAUSES]
+    errors = [document.get("scheduleError"), part.get("requestError"), *items(part.get("errors")), *causes]
+    assertions = map(_assertion, items(part.get("assertions")))
+    return [
+        *(("error", text) for text in _unique(map(_error, errors), ERRORS)),
+        *(("assertion", text) for text in _unique(assertions, ASSERTIONS)),
+        *(("answer", text) for text in [_answer(part)] if text),
+        *(("timings", text) for text in [_timings(part)] if text),
+    ]
 
 
-def asset_links(manifest: JsonObject) -> tuple[tuple[str, str], ...]:
-    """Return kind and address of the videos, traces and screenshots that a manifest lists."""
-    assets = [_object(asset) for asset in _list(manifest.get("assets"))]
-    return tuple(
-        (kind, url)
-        for kind in FILES
-        for url in _unique((_url(asset) for asset in assets if asset.get("type") == kind), LINKS_OF_A_KIND)
-    )
+def links(document: JsonObject) -> list[tuple[str, str]]:
+    """Return kind and address of the files that a result left, from its details or its manifest of assets."""
+    part, assets = _part(document), [fields(asset) for asset in items(document.get("assets"))]
+    found = {
+        kind: [each for name in names for each in items(part.get(name))]
+        + [asset for asset in assets if asset.get("type") == kind]
+        for kind, names in FILES.items()
+    }
+    return [(kind, url) for kind in found for url in _unique(map(_url, found[kind]), LINKS_OF_A_KIND)]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_checkly.api import model
+from airflow_provider_checkly.details import one_line, place, response_time, result_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -13,115 +14,145 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.api.wire import Json, JsonObject
 
 WORST_FIRST: Final = ("FAILED", "TIMED_OUT", "CANCELLED", "DEGRADED", "PASSED")
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """One session or one result that says something about a check.
-
-    :param key: what tells checks apart: the id, else the name, else the id of session or result.
-    :param statuses: words for how it ended; one that is not final is kept as it is.
-    :param results: final results as Checkly returned them.
-    """
-
-    key: str
-    check_id: str
-    name: str
-    session: JsonObject
-    statuses: frozenset[str]
-    results: tuple[JsonObject, ...] = ()
-    unexplained: bool = False
+ENDED: Final = model.TEST_STATUSES & model.FINAL
+FLAGS: Final = {
+    "hasFailures": "FAILED",
+    "hasErrors": "FAILED",
+    "aborted": "FAILED",
+    "isCancelled": "CANCELLED",
+}
+"""What a result that is said to have passed has come to, where one of its flags contradicts that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check, with all that was seen of it.
+    """One check, with all that sessions say about it.
 
-    :param check_id: in lower case; "" where Checkly names none.
-    :param unexplained: whether it stands for a test session whose status no final result explains.
+    :param key: what tells checks apart: the id, else the name, else the id of result or session.
+    :param name: an id where Checkly gives no name.
+    :param statuses: words for how it ended; one that is not final is kept as it is.
+    :param results: final results as Checkly returned them, {} for one that is no object.
+    :param missing: what keeps the statuses from being judged.
     """
 
-    key: str
-    check_id: str
+    key: tuple[str, str]
     name: str
     statuses: frozenset[str]
-    results: tuple[JsonObject, ...]
     session_ids: tuple[str, ...]
-    unexplained: bool
+    results: tuple[JsonObject, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @property
+    def check_id(self) -> str:
+        """The id of the check in lower case, "" where Checkly names none."""
+        kind, text = self.key
+        return text if kind == "check" else ""
+
+    @property
+    def times(self) -> list[float | None]:
+        """The response time of each final result in milliseconds; None for what is missing."""
+        return [response_time(result) for result in self.results] or [None]
 
     def worst(self, of: frozenset[str]) -> str:
         """Return its worst status, of some if it has one of them."""
-        return next(iter(sorted(self.statuses & of or self.statuses, key=_rank)))
+        return min(self.statuses & of or self.statuses, key=lambda status: (rank(status), status))
 
 
-def _rank(status: str) -> int:
+def rank(status: str) -> int:
+    """Return the place of a status in a list, the worst first; what is unknown is worse."""
     return WORST_FIRST.index(status) if status in WORST_FIRST else -1
+
+
+def result_statuses(result: JsonObject, said: str = "PASSED") -> frozenset[str]:
+    """Return the words for how a final result ended; one that contradicts itself has not passed.
+
+    :param said: the word that Checkly gives it; results of check sessions have none.
+    """
+    flags = {word for flag, word in FLAGS.items() if result.get(flag) is True and said in model.GOOD}
+    degraded = {"DEGRADED"} if result.get("isDegraded") is True else set[str]()
+    return frozenset((flags or {said}) | degraded)
 
 
 def _text(value: Json) -> str:
     return value if isinstance(value, str) else ""
 
 
-def result_id(result: JsonObject) -> str:
-    """Return the id of a result of either kind of session, "" where it has none."""
-    return _text(result.get("testSessionResultId")) or _text(result.get("checkResultId"))
+def _results(session: JsonObject) -> list[JsonObject]:
+    """Return the results of a session; what is no object counts as a result that says nothing."""
+    found = session.get("results")
+    return [each if isinstance(each, dict) else {} for each in found] if isinstance(found, list) else []
 
 
-def _result_statuses(result: JsonObject) -> frozenset[str]:
-    """Return the words for a final result of a test session; what contradicts itself has failed."""
-    said = _text(result.get("status")) or "UNKNOWN"
-    wrong = result.get("hasFailures") is True or result.get("hasErrors") is True
-    words = {"FAILED"} if said == "PASSED" and wrong else {said}
-    return frozenset(words | ({"DEGRADED"} if result.get("isDegraded") is True else set()))
-
-
-def _of_check_session(session: JsonObject) -> Iterator[Sighting]:
-    check_id = _text(session.get("checkId")).lower()
-    results = tuple(model.final_results(session))
-    statuses = frozenset({model.status(session)})
-    yield Sighting(check_id, check_id, model.label(session), session, statuses, results)
-
-
-def _of_result(session: JsonObject, result: JsonObject) -> Sighting:
-    check_id, name = _text(result.get("checkId")).lower(), _text(result.get("name"))
-    key = check_id or name or result_id(result)
-    label = name or key or "a result without a name"
-    return Sighting(key, check_id, label, session, _result_statuses(result), (result,))
-
-
-def _of_test_session(session: JsonObject) -> Iterator[Sighting]:
-    """Find the checks of a test session, and the session itself where no result explains its status."""
-    found = [_of_result(session, result) for result in model.final_results(session)]
-    yield from found
+def _of_check_session(session: JsonObject) -> Finding:
     status = model.status(session)
-    explained = any(status in each.statuses for each in found) or (found and status == "PASSED")
-    if not explained:
-        own = model.session_id(session)
-        label = f"Test session {model.label(session)}"
-        yield Sighting(own, "", label, session, frozenset({status}), unexplained=True)
-
-
-def _sightings(session: JsonObject) -> Iterator[Sighting]:
-    is_test = model.kind_of(session) is model.TEST_SESSION
-    return _of_test_session(session) if is_test else _of_check_session(session)
-
-
-def _merged(seen: list[Sighting]) -> Finding:
+    results = [each for each in _results(session) if not each or each.get("resultType") == "FINAL"]
+    said = (result_statuses(each) for each in results if status in model.GOOD)
     return Finding(
-        seen[0].key,
-        seen[0].check_id,
-        min(each.name for each in seen),
-        frozenset[str]().union(*(each.statuses for each in seen)),
-        tuple(result for each in seen for result in each.results),
-        tuple(sorted({model.session_id(each.session) for each in seen})),
-        any(each.unexplained for each in seen),
+        ("check", str(session["checkId"]).lower()),
+        model.label(session),
+        frozenset({status}).union(*said),
+        (model.session_id(session),),
+        tuple(results),
+        () if status in model.FINAL else (f"{status} is no final status",),
+    )
+
+
+def _key(result: JsonObject) -> tuple[str, str]:
+    """Return what a result says first of: id of its check, name of its check, its own id."""
+    check_id, name = _text(result.get("checkId")).lower(), _text(result.get("name"))
+    return ("check", check_id) if check_id else ("name", name) if name else ("result", result_id(result))
+
+
+def _of_result(session: JsonObject, result: JsonObject) -> Finding:
+    """Return what a result of a test session says of its check; only a final one says how that ended."""
+    key, own = _key(result), (model.session_id(session),)
+    name = _text(result.get("name")) or key[1] or "a result without a name"
+    if result.get("resultType") != "FINAL":
+        said = one_line(result.get("resultType")) or "UNKNOWN"
+        return Finding(key, name, frozenset({said}), own, (), (f"no final result in {place(result)}",))
+    said = one_line(result.get("status")) or "UNKNOWN"
+    missing = () if said in ENDED else (f"{said} is no final status",)
+    return Finding(key, name, result_statuses(result, said), own, (result,), missing)
+
+
+def _of_test_session(session: JsonObject) -> Iterator[Finding]:
+    """Find the checks of a test session, and the session itself where no result explains its status.
+
+    An attempt is settled by any final result of its check, since a retry may run in another location.
+    """
+    results = _results(session)
+    settled = {_key(each) for each in results if each.get("resultType") == "FINAL"}
+    counted = [each for each in results if each.get("resultType") != "ATTEMPT" or _key(each) not in settled]
+    found = [_of_result(session, each) for each in counted]
+    yield from found
+    status, own = model.status(session), model.session_id(session)
+    if not any(status in each.statuses for each in found) and not (found and status == "PASSED"):
+        missing = f"no final result says why it is {status}" if found else "it has no final results"
+        name = f"Test session {model.label(session)}"
+        yield Finding(("session", own), name, frozenset({status}), (own,), missing=(missing,))
+
+
+def _findings(session: JsonObject) -> Iterable[Finding]:
+    is_test = model.kind_of(session) is model.TEST_SESSION
+    return _of_test_session(session) if is_test else [_of_check_session(session)]
+
+
+def _merged(one: Finding, other: Finding) -> Finding:
+    return Finding(
+        one.key,
+        min(one.name, other.name, key=lambda name: (name.lower() == one.key[1], name)),
+        one.statuses | other.statuses,
+        tuple(sorted({*one.session_ids, *other.session_ids})),
+        one.results + other.results,
+        tuple(sorted({*one.missing, *other.missing})),
     )
 
 
 def collect(sessions: Iterable[JsonObject]) -> list[Finding]:
     """Return what sessions say about each check, by name."""
-    seen: dict[str, list[Sighting]] = {}
+    found: dict[tuple[str, str], Finding] = {}
     for session in sorted(sessions, key=model.session_id):
-        for sighting in _sightings(session):
-            seen.setdefault(sighting.key, []).append(sighting)
-    return sorted(map(_merged, seen.values()), key=lambda finding: (finding.name, finding.key))
+        for finding in _findings(session):
+            known = found.get(finding.key)
+            found[finding.key] = _merged(known, finding) if known else finding
+    return sorted(found.values(), key=lambda finding: (finding.name, finding.key))

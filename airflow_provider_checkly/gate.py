@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_checkly import arguments
+from airflow_provider_checkly.api import model
 from airflow_provider_checkly.api.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
 ALL: Final = 100
 
@@ -20,8 +21,9 @@ ALL: Final = 100
 class Gate:
     """When a task passes: argument `gate` of operators and sensors, instead of `fail_on`.
 
-    It judges final results only, never the attempts before them. A rule whose data is missing fails. Failing
-    checks of `warn_only` and `warn_only_tags` break no rule, and are left out where the others are counted.
+    It judges final results only, never the attempts before them. A rule whose data is missing fails; a check
+    that passed has failed where one of its final results says so. Failing checks of `warn_only` and
+    `warn_only_tags` break no rule, and are left out where the others are counted.
 
     :param fail_on: the statuses that fail a check: FAILED, TIMED_OUT, CANCELLED (these by default), DEGRADED.
         Test sessions know no TIMED_OUT.
@@ -46,9 +48,10 @@ class Gate:
             self._set("fail_on", sorted(arguments.fail_on(self.fail_on)))
         self._set("warn_only", _names(self.warn_only, "warn_only"))
         self._set("warn_only_tags", _names(self.warn_only_tags, "warn_only_tags"))
-        _check_percent(self.min_passed_percent)
-        _check_failed(self.max_failed)
-        _check_milliseconds(self.max_response_time)
+        percent, failed, limit = self.min_passed_percent, self.max_failed, self.max_response_time
+        _check("min_passed_percent", percent, lambda n: 0 <= n <= ALL, "a number from 0 to 100")
+        _check("max_failed", failed, lambda n: n >= 0 and isinstance(n, int), "a whole number from 0")
+        _check("max_response_time", limit, lambda n: 0 < n < model.SENSELESS, "milliseconds above 0")
         self._refuse_contradictions()
 
     def _set(self, field: str, words: Iterable[str]) -> None:
@@ -93,13 +96,15 @@ class Gate:
         """Return whether so many of the checks may fail."""
         if self.max_failed is not None:
             return failed <= self.max_failed
-        needed = ALL if self.min_passed_percent is None else self.min_passed_percent
-        return (counted - failed) * ALL >= needed * counted
+        passed = (counted - failed) * ALL
+        needed = counted * (ALL if self.min_passed_percent is None else self.min_passed_percent)
+        return passed >= needed or math.isclose(passed, needed)  # 0.1 has no exact float
 
     def only_warns(self, check_id: str, name: str, tags: Collection[str] = ()) -> bool:
-        """Return whether the failure of a check only warns."""
-        named = any(entry in {check_id, name} or entry.lower() == check_id for entry in self.warn_only)
-        return named or bool(set(self.warn_only_tags) & set(tags))
+        """Return whether the failure of a check only warns; a UUID never stands for a name."""
+        names = {entry for entry in self.warn_only if not model.UUID.fullmatch(entry)}
+        ids = {entry.lower() for entry in self.warn_only}
+        return name.strip() in names or check_id in ids or not set(self.warn_only_tags).isdisjoint(tags)
 
 
 def chosen(gate: Gate | None, fail_on: str | Iterable[str] | None) -> Gate:
@@ -127,20 +132,7 @@ def _names(value: object, argument: str) -> list[str]:
     return sorted({name.strip() for name in names})
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _check_percent(value: float | None) -> None:
-    if value is not None and not (_is_number(value) and 0 <= value <= ALL):
-        raise InvalidInput(f"min_passed_percent must be a number from 0 to 100, not {value!r}.")
-
-
-def _check_failed(value: int | None) -> None:
-    if value is not None and not (isinstance(value, int) and _is_number(value) and value >= 0):
-        raise InvalidInput(f"max_failed must be a whole number from 0, not {value!r}.")
-
-
-def _check_milliseconds(value: float | None) -> None:
-    if value is not None and not (_is_number(value) and value > 0):
-        raise InvalidInput(f"max_response_time must be milliseconds above 0, not {value!r}.")
+def _check(argument: str, value: float | None, fits: Callable[[float], bool], wanted: str) -> None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is not None and not (is_number and fits(value)):
+        raise InvalidInput(f"{argument} must be {wanted}, not {value!r}.")

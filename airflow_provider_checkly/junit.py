@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_checkly.api import model
-from airflow_provider_checkly.details import one_line
-from airflow_provider_checkly.findings import collect
-from airflow_provider_checkly.judge import place, response_time
+from airflow_provider_checkly.details import one_line, place, response_time
+from airflow_provider_checkly.findings import collect, rank, result_statuses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.api.wire import JsonObject
     from airflow_provider_checkly.findings import Finding
 
-WRONG: Final = ("hasErrors", "hasFailures", "aborted")
 ANY: Final = frozenset[str]()
 
 
@@ -43,7 +41,7 @@ def junit_xml(sessions: Iterable[JsonObject]) -> str:
 def _cases(finding: Finding) -> Iterator[TestCase]:
     """Make a case of each result, and of the check itself where none shows how it ended."""
     worst, shown = finding.worst(ANY), {"PASSED"} if finding.results else set[str]()
-    for result in finding.results:
+    for result in filter(None, finding.results):
         status = _status(result, worst)
         shown.add(status)
         yield _case(finding.name, place(result), status, response_time(result))
@@ -52,13 +50,9 @@ def _cases(finding: Finding) -> Iterator[TestCase]:
 
 
 def _status(result: JsonObject, worst: str) -> str:
-    if isinstance(said := result.get("status"), str):
-        return said
-    if result.get("isCancelled") is True:
-        return "CANCELLED"
-    if any(result.get(flag) is True for flag in WRONG):
-        return worst if worst not in model.GOOD else "FAILED"
-    return "DEGRADED" if result.get("isDegraded") is True else "PASSED"
+    said = one_line(result.get("status"))
+    status = min(result_statuses(result, said or "PASSED"), key=rank)
+    return worst if status == "FAILED" and not said and worst not in model.GOOD else status
 
 
 def _case(check: str, location: str, status: str, milliseconds: float | None) -> TestCase:

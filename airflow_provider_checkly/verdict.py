@@ -17,9 +17,8 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_checkly.api import errors, model
 from airflow_provider_checkly.api.errors import ChecklyError, ChecklyUnreadable
-from airflow_provider_checkly.decision import Rule, some
+from airflow_provider_checkly.decision import Rule, judge, some
 from airflow_provider_checkly.exceptions import ChecksFailed, ChecksTimedOut
-from airflow_provider_checkly.judge import judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence

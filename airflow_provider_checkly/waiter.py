@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_checkly import arguments, report
-from airflow_provider_checkly.check_tags import tags_of
 from airflow_provider_checkly.connection import CHECK_SESSIONS, TEST_SESSIONS
 from airflow_provider_checkly.exceptions import ChecksFailed, ChecksTimedOut
 from airflow_provider_checkly.gate import chosen
 from airflow_provider_checkly.hooks import ChecklyHook
 from airflow_provider_checkly.links import LINK_KEY, ChecklySessionLink
-from airflow_provider_checkly.reasons import LONGEST, find_reasons
+from airflow_provider_checkly.reasons import LONGEST, find_reasons, tags_of
 from airflow_provider_checkly.triggers import deadline, deferral
 from airflow_provider_checkly.verdict import (
     Outcome,

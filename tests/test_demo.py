@@ -167,11 +167,11 @@ def test_signal_ends_the_next_wait(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("mark", ["2026-01-01 warning ", "[2026-01-01] {waiter.py:1} WARNING - "])
 def test_the_page_says_why_the_gate_was_not_passed(mark: str) -> None:
-    log = f"{mark}a check failed\n{mark}Gate not passed:\n{mark}  RULE  ASKED\n2026-01-01 info other\n"
+    log = f"{mark}a check failed\n{mark}Gate not passed:\n{mark}  RULE  REQUIRED\n2026-01-01 info other\n"
     assert report.reasons(log) == [
         "",
         "WHAT THE LOG OF THE GATE SAYS",
         "Gate not passed:",
-        "  RULE  ASKED",
+        "  RULE  REQUIRED",
     ]
     assert report.reasons("nothing of the kind") == []

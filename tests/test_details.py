@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_checkly import report
-from airflow_provider_checkly.details import Details, asset_links, details
+from airflow_provider_checkly import details, report
 from airflow_provider_checkly.report import Reason
 
 RED = "\x1b[31m"
@@ -69,49 +68,52 @@ PLAYWRIGHT: dict[str, Any] = {
     "jobAssets": [f"{S3}/failed.png", 7],
 }
 
-DOCUMENTS: dict[str, tuple[dict[str, Any], Details]] = {
+TRACE, PCAP = ("trace", f"{S3}/t.zip"), ("pcap", f"{S3}/a.pcap")
+DOCUMENTS: dict[str, tuple[dict[str, Any], list[tuple[str, str]], list[tuple[str, str]]]] = {
     "API": (
         {"apiCheckResult": API, "browserCheckResult": None},
-        Details(
-            assertions=(
-                "STATUS_CODE: EQUALS 200, was 503",
-                "JSON_BODY $.ok: EQUALS true, no such path",
-            ),
-            answer="GET https://shop.example.com:8443/cart: 503 Service Unavailable",
-            timings="wait 0.5 ms, dns 3 ms, total 80 ms",
-            links=(("pcap", f"{S3}/a.pcap"),),
-        ),
+        [
+            ("assertion", "STATUS_CODE: EQUALS 200, was 503"),
+            ("assertion", "JSON_BODY $.ok: EQUALS true, no such path"),
+            ("answer", "GET https://shop.example.com:8443/cart: 503 Service Unavailable"),
+            ("timings", "wait 0.5 ms, dns 3 ms, total 80 ms"),
+        ],
+        [PCAP],
     ),
     "API without an answer": (
         {"apiCheckResult": {"requestError": "getaddrinfo ENOTFOUND\x00", "response": {"status": 0}}},
-        Details(errors=("getaddrinfo ENOTFOUND",)),
+        [("error", "getaddrinfo ENOTFOUND")],
+        [],
     ),
     "an address that is none": (
         {"apiCheckResult": {"request": {"url": "http://[x"}, "response": {"status": 500}}},
-        Details(answer="500"),
+        [("answer", "500")],
+        [],
     ),
     "browser": (
         {"browserCheckResult": {"errors": [f"{RED}boom"], "playwrightTestTraces": [f"{S3}/t.zip"]}},
-        Details(errors=("boom",), links=(("trace", f"{S3}/t.zip"),)),
+        [("error", "boom")],
+        [TRACE],
     ),
     "Playwright": (
         {"playwrightCheckResult": PLAYWRIGHT},
-        Details(
-            errors=(
+        [
+            (
+                "error",
                 (
                     "Error: expect(page) failed\nExpected: 1\nReceived: 2\n"
                     "at a guest can check out, tests/checkout.spec.ts:14"
                 ),
-                "Second\nat a.ts",
-                "Third",
             ),
-            links=(
-                ("video", f"{S3}/1.webm"),
-                ("video", f"{S3}/2.webm"),
-                ("trace", f"{S3}/t.zip"),
-                ("screenshot", f"{S3}/failed.png"),
-            ),
-        ),
+            ("error", "Second\nat a.ts"),
+            ("error", "Third"),
+        ],
+        [
+            ("video", f"{S3}/1.webm"),
+            ("video", f"{S3}/2.webm"),
+            TRACE,
+            ("screenshot", f"{S3}/failed.png"),
+        ],
     ),
     "agentic": (
         {
@@ -123,14 +125,17 @@ DOCUMENTS: dict[str, tuple[dict[str, Any], Details]] = {
                 ],
             }
         },
-        Details(
-            errors=("never appeared", "text"),
-            assertions=("Ordered: expected a page, was a spinner",),
-        ),
+        [
+            ("error", "never appeared"),
+            ("error", "text"),
+            ("assertion", "Ordered: expected a page, was a spinner"),
+        ],
+        [],
     ),
     "gRPC": (
         {"grpcCheckResult": {"grpcStatusCode": 14, "response": {"grpcStatusMessage": "14 UNAVAILABLE"}}},
-        Details(errors=("14 UNAVAILABLE",), answer="gRPC status 14"),
+        [("error", "14 UNAVAILABLE"), ("answer", "gRPC status 14")],
+        [],
     ),
     "SSL": (
         {
@@ -140,33 +145,34 @@ DOCUMENTS: dict[str, tuple[dict[str, Any], Details]] = {
                 "timingPhases": {"dns": 1},
             }
         },
-        Details(errors=("CERT_EXPIRED", "certificate has expired"), timings="dns 1 ms"),
+        [("error", "CERT_EXPIRED"), ("error", "certificate has expired"), ("timings", "dns 1 ms")],
+        [],
     ),
-    "not scheduled": ({"scheduleError": "no such location"}, Details(errors=("no such location",))),
-    "nothing": ({}, Details()),
+    "not scheduled": ({"scheduleError": "no such location"}, [("error", "no such location")], []),
+    "nothing": ({}, [], []),
 }
 
 
-@pytest.mark.parametrize(("document", "expected"), DOCUMENTS.values(), ids=DOCUMENTS.keys())
-def test_every_type_of_check(document: dict[str, Any], expected: Details) -> None:
-    assert details(document) == expected
+@pytest.mark.parametrize(("document", "facts", "links"), DOCUMENTS.values(), ids=DOCUMENTS.keys())
+def test_every_type_of_check(document: dict[str, Any], facts: list[Any], links: list[Any]) -> None:
+    assert details.facts(document) == facts
+    assert details.links(document) == links
 
 
 def test_no_header_body_or_query_is_shown() -> None:
-    shown = Reason("a", "FAILED", "eu", details=details({"apiCheckResult": API}))
+    shown = Reason("a", "FAILED", "eu", facts=details.facts({"apiCheckResult": API}))
     assert "secret" not in "\n".join(shown.lines()) + shown.markdown()
 
 
 def test_long_texts_are_cut() -> None:
-    (error,) = details({"browserCheckResult": {"errors": ["\n".join(["x" * 999] * 99)]}}).errors
+    ((_, error),) = details.facts({"browserCheckResult": {"errors": ["\n".join(["x" * 999] * 99)]}})
     assert [len(line) for line in error.splitlines()] == [240] * 6
 
 
 def test_assets() -> None:
     kinds = ("log", "screenshot", "trace", "video", "pcap", "report", "file")
     manifest: Any = {"assets": [{"type": kind, "url": f"{S3}/{kind}"} for kind in kinds] + [None, 7]}
-    assert [kind for kind, _ in asset_links(manifest)] == ["video", "trace", "screenshot", "pcap"]
-    assert asset_links({}) == ()
+    assert [kind for kind, _ in details.links(manifest)] == ["video", "trace", "screenshot", "pcap"]
 
 
 json_values: Any = st.recursive(
@@ -210,12 +216,12 @@ odd_documents = st.dictionaries(
 @given(odd_documents, st.text(max_size=30), st.dictionaries(st.just("assets"), json_values | st.lists(inner)))
 def test_no_document_breaks_the_report(document: Any, name: str, manifest: Any) -> None:
     """Pitfall 42: what Checkly says about a failure never masks it."""
-    found = details(document)
-    shown = Reason(name, "FAILED", "eu", details=found, link=f"{S3}/r")
+    found = [*details.links(document), ("result", f"{S3}/r")]
+    shown = Reason(name, "FAILED", "eu", facts=details.facts(document), links=found)
     assert len(report.lines([shown] * 9)) <= report.LINES_PER_CHECK
     assert len(report.markdown("x" * 9999, [shown] * 99)) <= report.LONGEST_REPORT
     assert all("\n" not in line for line in shown.lines())
-    json.dumps(asset_links(manifest))
+    json.dumps(details.links(manifest))
 
 
 # Reports
@@ -227,10 +233,15 @@ def test_lines() -> None:
         "FAILED",
         "eu-central-1",
         80,
-        f"{S3}/r",
-        Details(("one\ntwo",), ("A: EQUALS 1, was 2",), "GET x: 500", "dns 1 ms", (("video", f"{S3}/v"),)),
-        broken=("80 ms in eu-central-1 is above 50 ms",),
-        analysis=("[BUG] It is broken.",),
+        [
+            ("timings", "dns 1 ms"),
+            ("root cause", "[BUG] It is broken."),
+            ("answer", "GET x: 500"),
+            ("assertion", "A: EQUALS 1, was 2"),
+            ("error", "one\ntwo"),
+            ("gate", "80 ms in eu-central-1 is above 50 ms"),
+        ],
+        [("video", f"{S3}/v"), ("result", f"{S3}/r")],
     )
     assert report.lines([reason]) == [
         "Checkout FAILED in eu-central-1 (80 ms):",
@@ -256,7 +267,8 @@ def test_lines() -> None:
 
 @pytest.mark.parametrize("link", ["", f"{S3}/r"])
 def test_a_screenful_per_check(link: str) -> None:
-    many = [Reason("a", "FAILED", f"l{n}", link=link, details=Details(("x\ny\nz",))) for n in range(9)]
+    links = [("result", link)] if link else []
+    many = [Reason("a", "FAILED", f"l{n}", None, [("error", "x\ny\nz")], links) for n in range(9)]
     found = report.lines([*many, Reason("b", "FAILED", "eu")])
     assert len(found) == report.LINES_PER_CHECK + 1
     assert "more lines" in found[-3]
@@ -264,7 +276,7 @@ def test_a_screenful_per_check(link: str) -> None:
 
 
 def test_a_report_for_a_chat_says_what_it_leaves_out() -> None:
-    many = [Reason(f"Check {n}", "FAILED", "eu", details=Details(("x" * 200,) * 3)) for n in range(20)]
+    many = [Reason(f"Check {n}", "FAILED", "eu", facts=[("error", "x" * 200)] * 3) for n in range(20)]
     text = report.markdown("h" * 5000, many)
     assert len(text) <= 3500
     assert text.count("**Check") == 3

@@ -36,8 +36,13 @@ SESSIONS: list[Any] = [
         "results": [
             final(name="j", checkId="j", status="FAILED"),
             final(name="k", checkId="k", status="PASSED"),
+            final(name="l", checkId="l", status="PASSED", hasFailures=True),
+            final(name="m", checkId="m", status=["FAILED"]),
+            final(name="n", checkId="n", status="RUNNING", resultType="PENDING"),
+            None,
         ],
     },
+    check("o", "PASSED", final(), None),
 ]
 
 
@@ -50,6 +55,7 @@ def test_one_case_per_check_and_location() -> None:
     ]
     assert rows == [
         ("a", "eu"),
+        ("a result without a name", "all locations", "error UNKNOWN"),
         ("b", "eu", "failure FAILED"),
         ("b", "us"),
         ("c", "eu", "error TIMED_OUT"),
@@ -62,9 +68,13 @@ def test_one_case_per_check_and_location() -> None:
         ("i", "all locations", "failure FAILED"),
         ("j", "eu", "failure FAILED"),
         ("k", "eu"),
+        ("l", "eu", "failure FAILED"),
+        ("m", "eu", "error ['FAILED']"),
+        ("n", "all locations", "error PENDING"),
+        ("o", "eu"),
     ]
     (suite,) = ET.fromstring(junit_xml(SESSIONS))  # noqa: S314 - our own
-    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("13", "5", "2")
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("18", "6", "5")
     assert cases[0].get("time") == "1.5"
 
 

@@ -12,7 +12,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowSkipException
 from running import Store, TaskInstance, context, run
 
-from airflow_provider_checkly import analyses, explain, reasons
+from airflow_provider_checkly import reasons
 from airflow_provider_checkly.api import result_calls
 from airflow_provider_checkly.emulator import Check, Emulator
 from airflow_provider_checkly.emulator.checks import CheckType
@@ -50,7 +50,7 @@ def fleet() -> Iterator[Check]:
 
 @pytest.fixture(params=[True])
 def checkly(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    monkeypatch.setattr(analyses, "FIRST_PAUSE", 0.2)
+    monkeypatch.setattr(reasons, "FIRST_PAUSE", 0.2)
     with Emulator(fleet(), speed=20, rca=request.param) as emulator:
         monkeypatch.setenv("AIRFLOW_CONN_CHECKLY_DEFAULT", emulator.connection_json)
         yield emulator
@@ -132,9 +132,9 @@ def test_twenty_requests_at_most(
     """One result of each check comes before the second of any."""
     error, xcom, log = fail(caplog, "many", deferrable=deferrable)
     assert len(error.sessions) == MANY
-    assert len(extra(checkly)) == explain.REQUESTS
-    assert len({path.split("/")[3] for path in extra(checkly)}) == explain.REQUESTS
-    assert log.count("was 503") == explain.REQUESTS
+    assert len(extra(checkly)) == reasons.REQUESTS
+    assert len({path.split("/")[3] for path in extra(checkly)}) == reasons.REQUESTS
+    assert log.count("was 503") == reasons.REQUESTS
     assert len(xcom["report"]) <= 3500
 
 
@@ -166,7 +166,7 @@ def test_what_goes_wrong_masks_nothing(
     error, xcom, log = fail(caplog, "late", gate=Gate(max_response_time=1))
     assert "Late TIMED_OUT" in str(error)
     assert isinstance(error, AirflowFailException)
-    complaints = log.count("Checkly does not say all there is")
+    complaints = log.count("Checkly did not give all details")
     assert complaints == (0 if "apiCheckResult" in str(fault) else 1)
     assert len(extra(checkly)) <= requests
     assert "Late TIMED_OUT in eu-central-1" in log
@@ -176,7 +176,7 @@ def test_what_goes_wrong_masks_nothing(
 def test_a_hanging_checkly_is_left_alone(
     checkly: Emulator, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(explain, "SECONDS_PER_REQUEST", 0.3)
+    monkeypatch.setattr(reasons, "SECONDS_PER_REQUEST", 0.3)
     checkly.fail(path="check-results", delay=5)
     _, _, log = fail(caplog, "many")
     assert "no whole answer" in log
@@ -185,9 +185,8 @@ def test_a_hanging_checkly_is_left_alone(
 
 def test_no_time_is_left(checkly: Emulator) -> None:
     hook = ChecklyHook()
-    inquiry = explain.Inquiry(hook, until=0)
+    inquiry = reasons.Inquiry(hook, until=0)
     assert inquiry.is_over
-    assert explain.explain(inquiry, []) == []
     assert inquiry.ask(result_calls.get_check(ID(1))) is None
     assert checkly.requests == []
 
@@ -302,7 +301,7 @@ def test_an_analysis_is_asked_for_and_awaited(checkly: Emulator, caplog: pytest.
     assert "  root cause: [INFRA ERROR] The service behind" in log
     assert "impact: Whoever depends on" in xcom["report"]
     assert len([path for path in extra(checkly) if "root-cause-analyses/error-groups" in path]) == 1
-    assert len(extra(checkly)) <= explain.REQUESTS
+    assert len(extra(checkly)) <= reasons.REQUESTS
     caplog.clear()
     checkly.clear()
     _, _, log = fail(caplog, "api", root_cause_analysis=True)
@@ -329,15 +328,15 @@ def test_analyses_are_few(checkly: Emulator, caplog: pytest.LogCaptureFixture) -
     orders = [
         record for record in checkly.requests if "root-cause" in record.path and record.method == "POST"
     ]
-    assert len(orders) == analyses.AT_MOST
-    assert len(extra(checkly)) <= explain.REQUESTS
+    assert len(orders) == reasons.ANALYSES
+    assert len(extra(checkly)) <= reasons.REQUESTS
 
 
 def test_an_analysis_that_takes_too_long(
     checkly: Emulator, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(analyses, "SECONDS", 0.3)
-    monkeypatch.setattr(analyses, "FIRST_PAUSE", 0.1)
+    monkeypatch.setattr(reasons, "SECONDS_OF_ANALYSES", 0.3)
+    monkeypatch.setattr(reasons, "FIRST_PAUSE", 0.1)
     checkly.fail(path="root-cause-analyses/[0-9a-f]", status=202, body={"id": "x"}, times=None)
     _, _, log = fail(caplog, "api", root_cause_analysis=True)
     assert "Checkly has not finished its analysis" in log
@@ -346,7 +345,7 @@ def test_an_analysis_that_takes_too_long(
 def test_no_analysis_where_it_could_not_be_read(checkly: Emulator, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch = pytest.MonkeyPatch()
     with monkeypatch.context() as patch:
-        patch.setattr(analyses, "REQUESTS", 2)
+        patch.setattr(reasons, "REQUESTS_OF_ANALYSES", 2)
         fail(caplog, "api", root_cause_analysis=True)
     assert not any("root-cause" in path for path in extra(checkly))
 
