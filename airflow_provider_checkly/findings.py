@@ -84,13 +84,13 @@ def _results(session: JsonObject) -> list[JsonObject]:
 
 
 def _of_check_session(session: JsonObject) -> Finding:
+    """Return what a check session says of its check: its status is Checkly's verdict over all locations."""
     status = model.status(session)
     results = [each for each in _results(session) if not each or each.get("resultType") == "FINAL"]
-    said = (result_statuses(each) for each in results if status in model.GOOD)
     return Finding(
         ("check", str(session["checkId"]).lower()),
         model.label(session),
-        frozenset({status}).union(*said),
+        frozenset({status}),
         (model.session_id(session),),
         tuple(results),
         () if status in model.FINAL else (f"{status} is no final status",),

@@ -21,8 +21,8 @@ ALL: Final = 100
 class Gate:
     """When a task passes: argument `gate` of operators and sensors, instead of `fail_on`.
 
-    It judges final results only, never the attempts before them. A rule whose data is missing fails; a check
-    that passed has failed where one of its final results says so. Failing checks of `warn_only` and
+    It judges final results only, never the attempts before them; the status of a check session is Checkly's
+    verdict over all its locations. A rule whose data is missing fails. Failing checks of `warn_only` and
     `warn_only_tags` break no rule, and are left out where the others are counted.
 
     :param fail_on: the statuses that fail a check: FAILED, TIMED_OUT, CANCELLED (these by default), DEGRADED.
