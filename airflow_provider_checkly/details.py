@@ -149,7 +149,7 @@ def _answer(part: JsonObject) -> str:
     request, response = fields(part.get("request")), fields(part.get("response"))
     if response.get("status"):
         asked = _joined(" ", request.get("method"), _address(request.get("url")))
-        return _joined(": ", asked, _joined(" ", response["status"], response.get("statusText")))
+        return _joined(" from ", _joined(" ", response["status"], response.get("statusText")), asked)
     code = part.get("grpcStatusCode")
     return f"gRPC status {code}" if isinstance(code, int) else ""
 

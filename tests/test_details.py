@@ -75,7 +75,7 @@ DOCUMENTS: dict[str, tuple[dict[str, Any], list[tuple[str, str]], list[tuple[str
         [
             ("assertion", "STATUS_CODE: EQUALS 200, was 503"),
             ("assertion", "JSON_BODY $.ok: EQUALS true, no such path"),
-            ("answer", "GET https://shop.example.com:8443/cart: 503 Service Unavailable"),
+            ("answer", "503 Service Unavailable from GET https://shop.example.com:8443/cart"),
             ("timings", "wait 0.5 ms, dns 3 ms, total 80 ms"),
         ],
         [PCAP],
