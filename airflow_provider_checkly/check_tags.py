@@ -6,7 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_checkly import endpoints_of_results
+from airflow_provider_checkly.api import result_calls
 from airflow_provider_checkly.api.errors import ChecklyError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def tags_of(hook: ChecklyHook, decision: Decision) -> dict[str, list[str]]:
     end, found = time.monotonic() + SECONDS, dict[str, list[str]]()
     try:
         for check_id in ids[:LOOKED_UP_AT_MOST]:
-            check = hook.ask_once(endpoints_of_results.check(check_id), max(end - time.monotonic(), 0.1))
+            check = hook.ask_once(result_calls.get_check(check_id), max(end - time.monotonic(), 0.1))
             tags = check.get("tags")
             found[check_id] = [str(tag) for tag in tags] if isinstance(tags, list) else []
     except ChecklyError as error:

@@ -164,7 +164,7 @@ class ChecklyRunTestSessionOperator(SessionRunner):
 
     def _session_name(self, context: Context) -> str:
         if self.name is not None:
-            return orders.text(self.name, "name")
+            return arguments.word(self.name, "name")
         ti = context["ti"]
         mapped = ti.map_index is not None and ti.map_index >= 0
         index = f"[{ti.map_index}]" if mapped else ""

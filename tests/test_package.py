@@ -107,7 +107,6 @@ def test_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # Which module may know which: dependencies point one way.
-HOOKS = {"hook_of_results", "hook_of_test_sessions"}
 LAYERS: dict[str, set[str]] = {
     "__init__": {"connection"},
     "pytest_plugin": {"emulator"},
@@ -115,19 +114,15 @@ LAYERS: dict[str, set[str]] = {
     "arguments": {"api"},
     "connection": {"api"},
     "links": set(),
-    "endpoints": {"api", "arguments", "connection", "orders"},
-    "base_hook": {"api", "connection", "endpoints", "exceptions"},
     "orders": {"api", "arguments"},
-    "hook_of_test_sessions": {"arguments", "api", "base_hook", "endpoints", "orders"},
-    "hooks": {"api", "arguments", "base_hook", "connection", "endpoints", "exceptions", *HOOKS},
+    "base_hook": {"api", "connection"},
+    "hooks": {"api", "arguments", "base_hook", "connection", "exceptions", "orders"},
     "gate": {"api", "arguments"},
     "findings": {"api"},
     "decision": {"api", "findings"},
     "judge": {"api", "decision", "findings", "gate"},
     "verdict": {"api", "decision", "exceptions", "gate", "judge"},
-    "endpoints_of_results": {"api", "endpoints"},
-    "hook_of_results": {"api", "base_hook", "endpoints_of_results"},
-    "check_tags": {"api", "decision", "endpoints_of_results", "hooks"},
+    "check_tags": {"api", "decision", "hooks"},
     "triggers": {"api", "connection", "hooks", "verdict"},
     "checkpoint": {"api"},
     "notifications": {"api", "arguments"},

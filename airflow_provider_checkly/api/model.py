@@ -5,22 +5,19 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_checkly.api.errors import ChecklyUnreadable, InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from airflow_provider_checkly.api.wire import Json, JsonObject, Response
 
-FinalStatus = Literal["PASSED", "FAILED", "DEGRADED", "TIMED_OUT", "CANCELLED"]
-RunningStatus = Literal["STARTED", "PROGRESS", "PROGRESS_FAILED", "PROGRESS_DEGRADED"]
-
-FINAL: Final[frozenset[str]] = frozenset(get_args(FinalStatus))
+FINAL: Final[frozenset[str]] = frozenset({"PASSED", "FAILED", "DEGRADED", "TIMED_OUT", "CANCELLED"})
+RUNNING: Final[frozenset[str]] = frozenset({"STARTED", "PROGRESS", "PROGRESS_FAILED", "PROGRESS_DEGRADED"})
 GOOD: Final[frozenset[str]] = frozenset({"PASSED", "DEGRADED"})
-STATUSES: Final[frozenset[str]] = FINAL | frozenset(get_args(RunningStatus))
-
+STATUSES: Final[frozenset[str]] = FINAL | RUNNING
 TEST_STATUSES: Final[frozenset[str]] = frozenset({"RUNNING", "PASSED", "FAILED", "CANCELLED"})
 
 
@@ -68,11 +65,6 @@ def uuid(value: object, argument: str) -> str:
         return value.strip().lower()
     hint = " (a list from a template needs the filter `| tojson`)" if str(value).startswith("[") else ""
     raise InvalidInput(f"{argument}: {quoted(str(value))} is no UUID{hint}.")
-
-
-def uuids(values: Iterable[object], argument: str) -> list[str]:
-    """Return ids in lower case, each once, in their order."""
-    return list(dict.fromkeys(uuid(value, argument) for value in values))
 
 
 def _unique(pairs: list[tuple[str, Json]]) -> JsonObject:
