@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from airflow_provider_checkly import arguments, connection, orders
 from airflow_provider_checkly.api import calls, model, result_calls
-from airflow_provider_checkly.api.calls import MAX_WAIT_SECONDS, TEST_SESSIONS, StillRunning
+from airflow_provider_checkly.api.calls import TEST_SESSIONS, StillRunning
 from airflow_provider_checkly.api.errors import (
     ChecklyAuthError,
     ChecklyError,
@@ -104,9 +104,7 @@ class ChecklyHook(ChecklyBaseHook):
         """Do what `get_check_session` does."""
         return await self._aask(lambda sessions: sessions.get(check_session_id))
 
-    def await_check_session(
-        self, check_session_id: str, max_wait_seconds: int = MAX_WAIT_SECONDS
-    ) -> JsonObject | None:
+    def await_check_session(self, check_session_id: str, max_wait_seconds: int = 30) -> JsonObject | None:
         """Wait once for the end of a check session (`GET /v2/check-sessions/{id}/completion`).
 
         :param max_wait_seconds: 1 to 30; how long Checkly may hold the answer back.
@@ -115,7 +113,7 @@ class ChecklyHook(ChecklyBaseHook):
         return _ended(self._ask(lambda sessions: sessions.completion(check_session_id, max_wait_seconds)))
 
     async def aawait_check_session(
-        self, check_session_id: str, max_wait_seconds: int = MAX_WAIT_SECONDS
+        self, check_session_id: str, max_wait_seconds: int = 30
     ) -> JsonObject | None:
         """Do what `await_check_session` does."""
         return _ended(
@@ -178,9 +176,7 @@ class ChecklyHook(ChecklyBaseHook):
         """Do what `get_test_session` does."""
         return await self._aask(TEST_SESSIONS.get(test_session_id))
 
-    def await_test_session(
-        self, test_session_id: str, max_wait_seconds: int = MAX_WAIT_SECONDS
-    ) -> JsonObject | None:
+    def await_test_session(self, test_session_id: str, max_wait_seconds: int = 30) -> JsonObject | None:
         """Wait once for the end of a test session (`GET /v1/test-sessions/{id}/completion`).
 
         :param max_wait_seconds: 1 to 30; how long Checkly may hold the answer back.
@@ -189,7 +185,7 @@ class ChecklyHook(ChecklyBaseHook):
         return _ended(self._ask(TEST_SESSIONS.completion(test_session_id, max_wait_seconds)))
 
     async def aawait_test_session(
-        self, test_session_id: str, max_wait_seconds: int = MAX_WAIT_SECONDS
+        self, test_session_id: str, max_wait_seconds: int = 30
     ) -> JsonObject | None:
         """Do what `await_test_session` does."""
         return _ended(await self._aask(TEST_SESSIONS.completion(test_session_id, max_wait_seconds)))

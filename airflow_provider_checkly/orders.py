@@ -1,9 +1,11 @@
-"""What a test session is ordered with: checked, and in the shape of Checkly's request."""
+"""What a test session is ordered with: checked, its secrets looked up, in the shape of Checkly's request."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final, Required, TypedDict, Unpack
+
+from airflow.providers.common.compat.sdk import BaseHook, Variable, mask_secret
 
 from airflow_provider_checkly import arguments
 from airflow_provider_checkly.api import calls
@@ -108,3 +110,27 @@ def order(**options: Unpack[Options]) -> JsonObject:
         "refreshCache": options.get("refresh_cache", False),
         **{name: value for name, value in optional.items() if value},
     }
+
+
+def resolve_secrets(references: Mapping[str, str], argument: str) -> dict[str, str]:
+    """Return the values that `variable:NAME` and `connection:CONN_ID` (its password) stand for.
+
+    They are masked in every log.
+
+    :raises InvalidInput: a reference has another form, or stands for nothing.
+    """
+    return {key: _secret(reference, f"{argument}: {key}") for key, reference in references.items()}
+
+
+def _secret(reference: str, where: str) -> str:
+    kind, _, name = str(reference).partition(":")
+    if kind not in {"variable", "connection"} or not name:
+        raise InvalidInput(
+            f"{where} must refer to a secret as 'variable:NAME' or 'connection:CONN_ID' (its password), "
+            f"so that no secret stands in the DAG file."
+        )
+    value = Variable.get(name, None) if kind == "variable" else BaseHook.get_connection(name).password
+    if not value:
+        raise InvalidInput(f"{where} refers to {kind} {name!r}, which holds no value.")
+    mask_secret(value)
+    return str(value)

@@ -139,8 +139,7 @@ LAYERS: dict[str, set[str]] = {
         *("reasons", "report", "triggers", "verdict"),
     },
     "runner": {"api", "arguments", "checkpoint", "hooks", "triggers", "verdict", "waiter"},
-    "secret_values": {"api"},
-    "operators": {"api", "arguments", "connection", "hooks", "orders", "runner", "secret_values", "verdict"},
+    "operators": {"api", "arguments", "connection", "hooks", "orders", "runner", "verdict"},
     "sensors": {"api", "arguments", "connection", "exceptions", "hooks", "triggers", "verdict", "waiter"},
 }
 

@@ -84,20 +84,18 @@ def json_object(response: Response) -> JsonObject:
     :raises ChecklyUnreadable: it holds something else; the error quotes the start of it.
     """
     try:
-        value: Json = json.loads(
-            response.body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_number
-        )
+        text = response.body.decode("utf-8")
+        value: Json = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        raise ChecklyUnreadable(
-            f"{response.request}: the answer ({response.status}) is no JSON that can be read "
-            f"({type(error).__name__}: {error}). It starts with {quoted(response.body)}."
-        ) from error
-    if not isinstance(value, dict):
-        raise ChecklyUnreadable(
-            f"{response.request}: the answer ({response.status}) is no JSON object. "
-            f"It starts with {quoted(response.body)}."
-        )
-    return value
+        fault = f"JSON that can be read ({type(error).__name__}: {error})"
+    else:
+        if isinstance(value, dict):
+            return value
+        fault = "JSON object"
+    raise ChecklyUnreadable(
+        f"{response.request}: the answer ({response.status}) is no {fault}. "
+        f"It starts with {quoted(response.body)}."
+    )
 
 
 def _text(session: JsonObject, field: str, source: str) -> str:
