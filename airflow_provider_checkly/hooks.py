@@ -280,10 +280,8 @@ class ChecklyHook(ChecklyBaseHook):
         except Exception as error:  # noqa: BLE001 - the button must say what went wrong, whatever it was
             return False, f"{type(error).__name__}: {error}"
         plan = account.get("planDisplayName") or account.get("plan") or "unknown"
-        return (
-            True,
-            f"Connected to Checkly account {account.get('name') or account.get('id')!r} (plan {plan}).",
-        )
+        name = account.get("name") or account.get("id")
+        return True, f"Connected to Checkly account {name!r} (plan {plan})."
 
 
 def _trigger(target: Target, *, refresh_cache: bool) -> Endpoint[list[JsonObject]]:
