@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_checkly.api import model
-from airflow_provider_checkly.api.calls import MAX_WAIT_SECONDS
 from airflow_provider_checkly.api.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -36,33 +35,35 @@ class Target:
 def _items(value: object, argument: str) -> list[object]:
     """Return the members of a list; a string is one member, unless it is a JSON list."""
     if isinstance(value, str):
-        return _from_text(value.strip(), argument)
+        text = value.strip()
+        return _json_list(text, argument) if text.startswith("[") else [text]
     if isinstance(value, Iterable) and not isinstance(value, bytes | dict):
         return list(value)
     raise InvalidInput(f"{argument} must be a string or a list of strings, not {value!r}.")
 
 
-def _from_text(text: str, argument: str) -> list[object]:
-    if not text.startswith("["):
-        return [text]
+def _json_list(text: str, argument: str) -> list[object]:
     try:
-        found = json.loads(text)
+        return list(json.loads(text))
     except (ValueError, RecursionError) as error:
         raise InvalidInput(
             f"{argument}: {model.quoted(text)} starts like a list but is no JSON; "
             f"render it with the filter `| tojson`, or with render_template_as_native_obj=True."
         ) from error
-    return list(found)
 
 
-def _word(value: object, argument: str) -> str:
+def word(value: object, argument: str) -> str:
+    """Return a text without blanks around it.
+
+    :raises InvalidInput: it is empty, or what a template renders nothing to.
+    """
     if isinstance(value, str) and value.strip() not in {"", "None"}:
         return value.strip()
     raise InvalidInput(f"{argument} holds {value!r}, which names nothing; did a template render to nothing?")
 
 
 def _words(value: object, argument: str) -> list[str]:
-    words = [_word(item, argument) for item in _items(value, argument)]
+    words = [word(item, argument) for item in _items(value, argument)]
     if not words:
         raise InvalidInput(f"{argument} is empty; did a template render to nothing?")
     return words
@@ -73,7 +74,7 @@ def session_ids(value: object, argument: str = "check_session_ids") -> list[str]
 
     :raises InvalidInput: none is given, or one is no UUID.
     """
-    return model.uuids(_words(value, argument), argument)
+    return list(dict.fromkeys(model.uuid(each, argument) for each in _words(value, argument)))
 
 
 def tag_groups(value: object) -> list[list[str]]:
@@ -142,16 +143,4 @@ def one_of(value: str, known: Sequence[str], argument: str) -> str:
     """Return a word that is known."""
     if value not in known:
         raise InvalidInput(f"{argument} must be one of {', '.join(known)}, not {value!r}.")
-    return value
-
-
-def max_wait_seconds(value: int) -> int:
-    """Return how long one long poll may take, in seconds.
-
-    :raises InvalidInput: not a whole number from 1 to 30.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_WAIT_SECONDS:
-        raise InvalidInput(
-            f"max_wait_seconds must be a whole number from 1 to {MAX_WAIT_SECONDS}, not {value!r}."
-        )
     return value

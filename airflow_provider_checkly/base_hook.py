@@ -6,27 +6,31 @@ import asyncio
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_provider_checkly import connection, endpoints
+from airflow_provider_checkly import connection
+from airflow_provider_checkly.api.calls import Call
 from airflow_provider_checkly.api.errors import ChecklyError
 from airflow_provider_checkly.api.waiting import Wait, Waited
-from airflow_provider_checkly.exceptions import ChecksTimedOut
+from airflow_provider_checkly.connection import CHECK_SESSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from airflow_provider_checkly.api.calls import SessionEndpoints
     from airflow_provider_checkly.api.wire import JsonObject
-    from airflow_provider_checkly.connection import Settings
-    from airflow_provider_checkly.endpoints import Endpoint, Resource
+    from airflow_provider_checkly.connection import Resource, Settings
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Endpoint: TypeAlias = "Call[T] | Callable[[SessionEndpoints], Call[T]]"
+"""A call, or what makes one of the endpoints of check sessions, whose version the connection names."""
 
 AT_ONCE: Final = 10
 """Requests that run side by side where many sessions are read or cancelled."""
@@ -36,6 +40,10 @@ PATIENCE: Final = 120.0
 """Seconds for which a request outside a wait is repeated: two of Checkly's rate windows."""
 CANCEL_SECONDS: Final = 4.0
 """How long cancelling may take in all: an executor kills a task soon after it was told to end."""
+CANCELLED: Final = (
+    "Asked Checkly to cancel %d of %d session(s). It stops Playwright Check Suites only; "
+    "other checks go on and finish."
+)
 CLIENTS: Final = "airflow_provider_checkly.api.clients"
 
 
@@ -66,72 +74,63 @@ class ChecklyBaseHook(BaseHook):
         await asyncio.to_thread(import_module, CLIENTS)  # loading aiohttp would stall the event loop
         return connection.settings(await get_async_connection(self.checkly_conn_id, hook=self))
 
-    def _ask(self, call: Endpoint[T], patience: float = PATIENCE) -> T:
-        return _send(self._settings(), call, patience, MARGIN)
+    def _ask(self, endpoint: Endpoint[T], patience: float = PATIENCE, margin: float = MARGIN) -> T:
+        from airflow_provider_checkly.api import transport
 
-    def ask_once(self, call: Endpoint[T], seconds: float) -> T:
-        """Send a call that is not worth repeating, and wait for its answer no longer than so many seconds."""
-        return _send(self._settings(), call, 0, seconds)
-
-    async def _aask(self, call: Endpoint[T], patience: float = PATIENCE) -> T:
-        return await _asend(await self._asettings(), call, patience, MARGIN)
-
-    def read_sessions(
-        self, ids: Iterable[str], resource: Resource = endpoints.CHECK_SESSIONS
-    ) -> list[JsonObject]:
-        """Read sessions, ten at a time, in the order of their ids."""
         settings = self._settings()
-        calls = [endpoints.get(each, resource) for each in ids]
+        with transport.requests_sender(settings.account, margin) as sender:
+            return transport.send(sender, _call(settings, endpoint), patience)
+
+    async def _aask(self, endpoint: Endpoint[T], patience: float = PATIENCE) -> T:
+        return await _asend(await self._asettings(), endpoint, patience, MARGIN)
+
+    def ask_once(self, endpoint: Endpoint[T], seconds: float) -> T:
+        """Send a call that is not worth repeating, and wait for its answer no longer than so many seconds."""
+        return self._ask(endpoint, 0, seconds)
+
+    def read_sessions(self, ids: Iterable[str], resource: Resource = CHECK_SESSIONS) -> list[JsonObject]:
+        """Read sessions, ten at a time, in the order of their ids."""
+        calls = map(self._settings().sessions(resource).get, ids)
         with ThreadPoolExecutor(AT_ONCE) as threads:
-            return list(threads.map(lambda call: _send(settings, call, PATIENCE, MARGIN), calls))
+            return list(threads.map(self._ask, calls))
 
     def cancel_sessions(
-        self,
-        ids: Iterable[str],
-        resource: Resource = endpoints.CHECK_SESSIONS,
-        seconds: float = CANCEL_SECONDS,
+        self, ids: Iterable[str], resource: Resource = CHECK_SESSIONS, seconds: float = CANCEL_SECONDS
     ) -> None:
         """Cancel sessions as far as possible: ten at a time, in so many seconds; API errors are logged."""
-        settings, end = self._settings(), time.monotonic() + seconds
+        endpoints, until = self._settings().sessions(resource), time.monotonic() + seconds
+        done: list[str] = []
 
-        def cancel(session_id: str) -> bool:
-            left = max(end - time.monotonic(), 0.1)
-            try:
-                _send(settings, endpoints.cancel(session_id, resource), left, left)
-            except ChecklyError as error:
-                return _not_cancelled(session_id, error)
-            return True
+        def cancel(session_id: str) -> None:
+            with _cancelling(session_id, until, done) as left:
+                self._ask(endpoints.cancel(session_id), left, left)
 
         with ThreadPoolExecutor(AT_ONCE) as threads:
-            _report_cancelled(list(threads.map(cancel, ids)))
+            asked = len(list(threads.map(cancel, ids)))
+        log.info(CANCELLED, len(done), asked)
 
     async def acancel_sessions(
-        self,
-        ids: Iterable[str],
-        resource: Resource = endpoints.CHECK_SESSIONS,
-        seconds: float = CANCEL_SECONDS,
+        self, ids: Iterable[str], resource: Resource = CHECK_SESSIONS, seconds: float = CANCEL_SECONDS
     ) -> None:
         """Do what `cancel_sessions` does."""
-        settings, end = await self._asettings(), time.monotonic() + seconds
-        at_once = asyncio.Semaphore(AT_ONCE)
+        settings, until = await self._asettings(), time.monotonic() + seconds
+        endpoints, at_once = settings.sessions(resource), asyncio.Semaphore(AT_ONCE)
+        done: list[str] = []
 
-        async def cancel(session_id: str) -> bool:
+        async def cancel(session_id: str) -> None:
             async with at_once:
-                left = max(end - time.monotonic(), 0.1)
-                try:
-                    await _asend(settings, endpoints.cancel(session_id, resource), left, left)
-                except ChecklyError as error:
-                    return _not_cancelled(session_id, error)
-            return True
+                with _cancelling(session_id, until, done) as left:
+                    await _asend(settings, endpoints.cancel(session_id), left, left)
 
-        _report_cancelled(await asyncio.gather(*(cancel(each) for each in ids)))
+        asked = len(await asyncio.gather(*map(cancel, ids)))
+        log.info(CANCELLED, len(done), asked)
 
     def drive(
         self,
         ids: Sequence[str],
         deadline: float,
         *,
-        resource: Resource = endpoints.CHECK_SESSIONS,
+        resource: Resource = CHECK_SESSIONS,
         stop_on: frozenset[str] = frozenset(),
         last_look: bool = True,
         known: dict[str, JsonObject | None] | None = None,
@@ -157,7 +156,7 @@ class ChecklyBaseHook(BaseHook):
         ids: Sequence[str],
         deadline: float,
         *,
-        resource: Resource = endpoints.CHECK_SESSIONS,
+        resource: Resource = CHECK_SESSIONS,
         stop_on: frozenset[str] = frozenset(),
         known: dict[str, JsonObject | None] | None = None,
     ) -> Waited:
@@ -175,42 +174,22 @@ class ChecklyBaseHook(BaseHook):
             return await transport.adrive(wait.plan(), sender)
 
 
-def _send(settings: Settings, call: Endpoint[T], patience: float, margin: float) -> T:
-    from airflow_provider_checkly.api import transport
-
-    with transport.requests_sender(settings.account, margin) as sender:
-        return transport.send(sender, call(settings), patience)
+def _call(settings: Settings, endpoint: Endpoint[T]) -> Call[T]:
+    return endpoint if isinstance(endpoint, Call) else endpoint(settings.sessions(CHECK_SESSIONS))
 
 
-async def _asend(settings: Settings, call: Endpoint[T], patience: float, margin: float) -> T:
+async def _asend(settings: Settings, endpoint: Endpoint[T], patience: float, margin: float) -> T:
     from airflow_provider_checkly.api import transport
 
     async with transport.aiohttp_sender(settings.account, margin) as sender:
-        return await transport.asend(sender, call(settings), patience)
+        return await transport.asend(sender, _call(settings, endpoint), patience)
 
 
-def _not_cancelled(session_id: str, error: ChecklyError) -> bool:
-    log.warning("Session %s was not cancelled. %s", session_id, error)
-    return False
-
-
-def _report_cancelled(done: Sequence[bool]) -> None:
-    log.info(
-        "Asked Checkly to cancel %d of %d session(s). It stops Playwright Check Suites only; "
-        "other checks go on and finish.",
-        sum(done),
-        len(done),
-    )
-
-
-def all_ended(waited: Waited, timeout: float) -> list[JsonObject]:
-    """Return the sessions of a wait.
-
-    :raises ChecksTimedOut: one has not ended.
-    """
-    if waited.unfinished:
-        raise ChecksTimedOut(
-            f"Not ended within {timeout} s: {', '.join(waited.unfinished)}. They may go on at Checkly.",
-            waited.unfinished,
-        )
-    return list(waited.sessions.values())
+@contextmanager
+def _cancelling(session_id: str, until: float, done: list[str]) -> Iterator[float]:
+    """Give the seconds that are left, note a session that was cancelled, and log why one was not."""
+    try:
+        yield max(until - time.monotonic(), 0.1)
+        done.append(session_id)
+    except ChecklyError as error:
+        log.warning("Session %s was not cancelled. %s", session_id, error)

@@ -92,18 +92,18 @@ class Settings:
         return calls.TEST_SESSIONS if resource == TEST_SESSIONS else calls.CHECK_SESSIONS[self.api_version]
 
 
-def _refuse(connection: Connection, field: str, fault: str, remedy: str) -> InvalidInput:
-    return InvalidInput(f"Connection {connection.conn_id!r}: {field} {fault}. {remedy}")
-
-
 def _credential(connection: Connection, field: str, meaning: str, variable: str) -> str:
     value = getattr(connection, field)
     if not value:
-        remedy = f"Set {field} to the {meaning} that Checkly's own tools read from {variable}."
-        raise _refuse(connection, f"{field} ({meaning})", "is missing", remedy)
+        raise InvalidInput(
+            f"{field} ({meaning}) is missing. "
+            f"Set {field} to the {meaning} that Checkly's own tools read from {variable}."
+        )
     if not (value.isascii() and value.isprintable() and " " not in value):
-        remedy = "Copy it again, without line ends and blanks."
-        raise _refuse(connection, f"{field} ({meaning})", "holds characters that no header can hold", remedy)
+        raise InvalidInput(
+            f"{field} ({meaning}) holds characters that no header can hold. "
+            f"Copy it again, without line ends and blanks."
+        )
     return str(value)
 
 
@@ -114,36 +114,35 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _split(connection: Connection, url: str) -> SplitResult:
+def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     except ValueError:
         usable = False
-    clean = not any(mark in url for mark in "@?# \\") and url.isprintable()
-    if not (usable and clean):
-        remedy = f"Set host to a URL such as {DEFAULT_HOST}, or leave it empty."
-        raise _refuse(connection, "host", f"makes no valid URL: {url.rpartition('@')[2]!r}", remedy)
-    return parts
+    if usable and url.isprintable() and not any(mark in url for mark in "@?# \\"):
+        return parts
+    raise InvalidInput(
+        f"host makes no valid URL: {url.rpartition('@')[2]!r}. "
+        f"Set host to a URL such as {DEFAULT_HOST}, or leave it empty."
+    )
 
 
-def base_url(connection: Connection) -> str:
+def _base_url(connection: Connection) -> str:
     """Return scheme, host, and where given port and path, without a slash at the end.
 
     `host` is used as it is if it holds `://`; else `schema` (or https) is put before it. `port` is appended.
     """
-    host = (connection.host or "").strip() or DEFAULT_HOST
-    parts = _split(connection, host if "://" in host else f"{connection.schema or 'https'}://{host}")
-    if connection.port and not 0 < connection.port <= HIGHEST_PORT:
-        raise _refuse(connection, "port", f"{connection.port} is no port", "Empty it, or set e.g. 443.")
-    if connection.port and parts.port not in {None, connection.port}:
-        raise _refuse(
-            connection, "port", f"{connection.port} contradicts host {host!r}", "Empty one of them."
-        )
+    host, port = (connection.host or "").strip() or DEFAULT_HOST, connection.port
+    parts = _split(host if "://" in host else f"{connection.schema or 'https'}://{host}")
+    if port and not 0 < port <= HIGHEST_PORT:
+        raise InvalidInput(f"port {port} is no port. Empty it, or set e.g. 443.")
+    if port and parts.port not in {None, port}:
+        raise InvalidInput(f"port {port} contradicts host {host!r}. Empty one of them.")
     if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
         log.warning("Connection %r sends the API key over plain http.", connection.conn_id)
-    port = f":{connection.port}" if connection.port and not parts.port else ""
-    return f"{parts.scheme}://{parts.netloc}{port}{parts.path.rstrip('/')}"
+    appended = f":{port}" if port and not parts.port else ""
+    return f"{parts.scheme}://{parts.netloc}{appended}{parts.path.rstrip('/')}"
 
 
 def _extras(connection: Connection) -> JsonObject:
@@ -152,23 +151,26 @@ def _extras(connection: Connection) -> JsonObject:
     except (ValueError, RecursionError):
         extras = None
     if not isinstance(extras, dict):
-        raise _refuse(
-            connection, "extra", "is no JSON object", 'Empty it, or set e.g. {"api_version": "v2"}.'
-        )
-    if unknown := sorted(set(extras) - set(FORM_FIELDS)):
-        log.warning(
-            "Connection %r: extras that mean nothing here: %s.", connection.conn_id, ", ".join(unknown)
-        )
+        raise InvalidInput('extra is no JSON object. Empty it, or set e.g. {"api_version": "v2"}.')
+    if unknown := ", ".join(sorted(set(extras) - set(FORM_FIELDS))):
+        log.warning("Connection %r: extras that mean nothing here: %s.", connection.conn_id, unknown)
     return {name: value for name, value in extras.items() if name in FORM_FIELDS and value not in (None, "")}
 
 
-def _whole_number(connection: Connection, extras: JsonObject, name: str, default: int, most: int) -> int:
+def _api_version(extras: JsonObject) -> ApiVersion:
+    version = extras.get("api_version", "v2")
+    if isinstance(version, str) and version in calls.CHECK_SESSIONS:
+        return version
+    raise InvalidInput(f"extra api_version is {version!r}. Set v2 or v1, or leave it out.")
+
+
+def _whole_number(extras: JsonObject, name: str, default: int, most: int) -> int:
     value = extras.get(name, default)
-    number = int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value) else value
-    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= most:
-        remedy = f"Set a whole number from 1 to {most}, or leave it out ({default})."
-        raise _refuse(connection, f"extra {name}", f"is {value!r}", remedy)
-    return number
+    if isinstance(value, int | str) and re.fullmatch("[0-9]{1,9}", str(value)) and 1 <= int(value) <= most:
+        return int(value)
+    raise InvalidInput(
+        f"extra {name} is {value!r}. Set a whole number from 1 to {most}, or leave it out ({default})."
+    )
 
 
 def settings(connection: Connection) -> Settings:
@@ -176,18 +178,17 @@ def settings(connection: Connection) -> Settings:
 
     :raises InvalidInput: a field is missing or cannot work; the error names it and says how to set it.
     """
-    extras = _extras(connection)
-    version = extras.get("api_version", "v2")
-    if not isinstance(version, str) or version not in calls.CHECK_SESSIONS:
-        raise _refuse(connection, "extra api_version", f"is {version!r}", "Set v2 or v1, or leave it out.")
-    account = Account(
-        base_url(connection),
-        _credential(connection, "login", "account ID", "CHECKLY_ACCOUNT_ID"),
-        _credential(connection, "password", "API key", "CHECKLY_API_KEY"),
-    )
-    return Settings(
-        account,
-        version,
-        _whole_number(connection, extras, "requests_per_minute", 570, CHECKLY_LIMIT),
-        _whole_number(connection, extras, "max_connections", 300, 65_535),
-    )
+    try:
+        extras = _extras(connection)
+        return Settings(
+            Account(
+                _base_url(connection),
+                _credential(connection, "login", "account ID", "CHECKLY_ACCOUNT_ID"),
+                _credential(connection, "password", "API key", "CHECKLY_API_KEY"),
+            ),
+            _api_version(extras),
+            _whole_number(extras, "requests_per_minute", 570, CHECKLY_LIMIT),
+            _whole_number(extras, "max_connections", 300, 65_535),
+        )
+    except InvalidInput as error:
+        raise InvalidInput(f"Connection {connection.conn_id!r}: {error}") from None

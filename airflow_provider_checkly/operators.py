@@ -6,7 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_checkly import arguments, orders, secret_values
+from airflow_provider_checkly import arguments, orders
 from airflow_provider_checkly.api import model
 from airflow_provider_checkly.api.errors import ChecksNotRun, InvalidInput
 from airflow_provider_checkly.connection import TEST_SESSIONS
@@ -164,7 +164,7 @@ class ChecklyRunTestSessionOperator(SessionRunner):
 
     def _session_name(self, context: Context) -> str:
         if self.name is not None:
-            return orders.text(self.name, "name")
+            return arguments.word(self.name, "name")
         ti = context["ti"]
         mapped = ti.map_index is not None and ti.map_index >= 0
         index = f"[{ti.map_index}]" if mapped else ""
@@ -179,7 +179,7 @@ class ChecklyRunTestSessionOperator(SessionRunner):
             "tags": self.tags,
             "all_checks": self.all_checks,
             "environment_variables": self.environment_variables or {},
-            "secret_environment_variables": secret_values.resolve(secrets, "secret_environment_variables"),
+            "secret_environment_variables": orders.resolve_secrets(secrets, "secret_environment_variables"),
             "retry_strategy": self.retry_strategy,
             "metadata": _metadata(context) if self.metadata is None else self.metadata,
             "allow_deactivated": self.allow_deactivated,

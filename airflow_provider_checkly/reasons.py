@@ -62,7 +62,7 @@ class Inquiry:
         self.left -= 1
         seconds = max(min(self.until - time.monotonic(), SECONDS_PER_REQUEST), 0.1)
         try:
-            return self.hook.ask_once(lambda _: call, seconds)
+            return self.hook.ask_once(call, seconds)
         except (ChecklyNotFound, ChecklyUnreadable) as error:
             self.errors.append(error)
         except ChecklyError as error:

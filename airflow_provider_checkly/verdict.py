@@ -132,10 +132,7 @@ def _error_from_json(error: object) -> ChecklyError | None:
             known = getattr(errors, name, None)
             if not (isinstance(known, type) and issubclass(known, ChecklyError)):
                 return ChecklyError(text)
-            rebuilt = known(text)
-            if isinstance(rebuilt, errors.ChecklyRefused):
-                rebuilt.status = status
-            return rebuilt
+            return known(text, status=status) if issubclass(known, errors.ChecklyRefused) else known(text)
     raise ChecklyUnreadable(f"The trigger's event holds an error that is not understood: {error!r}.")
 
 

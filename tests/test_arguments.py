@@ -225,19 +225,6 @@ def test_bad_seconds_are_refused(value: Any) -> None:
     assert str(caught.value) == text
 
 
-@pytest.mark.parametrize("value", [1, 15, 30])
-def test_max_wait(value: int) -> None:
-    assert arguments.max_wait_seconds(value) == value
-
-
-@pytest.mark.parametrize("value", [0, 31, -1, 1.0, 29.5, True, None, "30", float("nan"), 10**9])
-def test_a_bad_max_wait_is_refused(value: Any) -> None:
-    """Pitfall 30: Checkly holds an answer for 1 to 30 whole seconds."""
-    with pytest.raises(InvalidInput) as caught:
-        arguments.max_wait_seconds(value)
-    assert str(caught.value) == f"max_wait_seconds must be a whole number from 1 to 30, not {value!r}."
-
-
 def test_a_known_word() -> None:
     assert arguments.one_of("skip", ("fail", "skip"), "on_no_match") == "skip"
 

@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_checkly.exceptions import InvalidInput
-from airflow_provider_checkly.hook_of_results import ResultHook
 from airflow_provider_checkly.hooks import ChecklyHook
 
 if TYPE_CHECKING:
     from airflow_provider_checkly.emulator import Emulator
 
 FAILS = "c0000000-0000-4000-8000-000000000003"
-METHODS = [name for name in vars(ResultHook) if name.startswith("get_")]
+METHODS = [
+    "get_check",
+    "get_check_result",
+    "get_check_result_assets",
+    "get_test_session_result",
+    "get_error_group",
+]
 
 
 @pytest.fixture

@@ -107,7 +107,6 @@ def test_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # Which module may know which: dependencies point one way.
-HOOKS = {"hook_of_results", "hook_of_test_sessions"}
 LAYERS: dict[str, set[str]] = {
     "__init__": {"connection"},
     "pytest_plugin": {"emulator"},
@@ -115,18 +114,14 @@ LAYERS: dict[str, set[str]] = {
     "arguments": {"api"},
     "connection": {"api"},
     "links": set(),
-    "endpoints": {"api", "arguments", "connection", "orders"},
-    "base_hook": {"api", "connection", "endpoints", "exceptions"},
     "orders": {"api", "arguments"},
-    "hook_of_test_sessions": {"arguments", "api", "base_hook", "endpoints", "orders"},
-    "hooks": {"api", "arguments", "base_hook", "connection", "endpoints", "exceptions", *HOOKS},
+    "base_hook": {"api", "connection"},
+    "hooks": {"api", "arguments", "base_hook", "connection", "exceptions", "orders"},
     "gate": {"api", "arguments"},
     "details": {"api"},
     "findings": {"api", "details"},
     "decision": {"api", "details", "findings", "gate"},
     "verdict": {"api", "decision", "exceptions", "gate"},
-    "endpoints_of_results": {"api", "endpoints"},
-    "hook_of_results": {"api", "base_hook", "endpoints_of_results"},
     "triggers": {"api", "connection", "hooks", "verdict"},
     "checkpoint": {"api"},
     "notifications": {"api", "arguments"},
@@ -140,8 +135,7 @@ LAYERS: dict[str, set[str]] = {
         *("reasons", "report", "triggers", "verdict"),
     },
     "runner": {"api", "arguments", "checkpoint", "hooks", "triggers", "verdict", "waiter"},
-    "secret_values": {"api"},
-    "operators": {"api", "arguments", "connection", "hooks", "orders", "runner", "secret_values", "verdict"},
+    "operators": {"api", "arguments", "connection", "hooks", "orders", "runner", "verdict"},
     "sensors": {"api", "arguments", "connection", "exceptions", "hooks", "triggers", "verdict", "waiter"},
 }
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
 
 from airflow_provider_checkly.api import errors, model
-from airflow_provider_checkly.api.wire import JsonObject, Request, Response, path
+from airflow_provider_checkly.api.wire import Json, JsonObject, Request, Response, path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -98,12 +98,22 @@ def accept(response: Response) -> Response:
     )
 
 
-def _read_object(response: Response) -> JsonObject:
+def read_object(response: Response) -> JsonObject:
+    """Return the JSON object that an answer holds which says yes."""
     return model.json_object(accept(response))
 
 
+def _read_list(response: Response, field: str) -> list[Json]:
+    found = read_object(response).get(field)
+    if isinstance(found, list):
+        return found
+    raise errors.ChecklyUnreadable(
+        f"{response.request}: an answer without a list of {field}: {model.quoted(response.body)}."
+    )
+
+
 def _read_session(response: Response, kind: SessionKind) -> JsonObject:
-    session = model.checked_session(_read_object(response), str(response.request), kind)
+    session = model.checked_session(read_object(response), str(response.request), kind)
     if model.session_id(session) not in response.request.path.split("/"):
         raise errors.ChecklyUnreadable(
             f"{response.request}: the answer is about another session, {model.session_id(session)}."
@@ -138,11 +148,7 @@ def _triggered() -> Iterator[None]:
 
 def _read_sessions(response: Response) -> list[JsonObject]:
     with _triggered():
-        found = _read_object(response).get("sessions")
-        if not isinstance(found, list):
-            raise errors.ChecklyUnreadable(
-                f"{response.request}: an answer without a list of sessions: {model.quoted(response.body)}."
-            )
+        found = _read_list(response, "sessions")
         if not found:
             raise errors.NoMatchingChecks(f"{response.request}: Checkly started no session.", status=404)
         return [model.checked_session(session, str(response.request)) for session in found]
@@ -154,28 +160,38 @@ def _read_nothing(response: Response) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SessionEndpoints:
-    """The endpoints of one kind of session."""
+    """The endpoints of one kind of session; an id that is no UUID is refused."""
 
-    version: str
+    version: ApiVersion
     kind: SessionKind
 
-    def _path(self, session_id: str, *more: str) -> str:
-        return path(self.version, self.kind.resource, session_id, *more)
+    def _path(self, version: str, session_id: str, *more: str) -> str:
+        checked = model.uuid(session_id, f"{self.kind.noun.replace(' ', '_')}_id")
+        return path(version, self.kind.resource, checked, *more)
 
     def get(self, session_id: str) -> Call[JsonObject]:
         """`GET /v2/check-sessions/{id}`: the state of a session."""
-        return Call(Request("GET", self._path(session_id)), partial(_read_session, kind=self.kind))
+        request = Request("GET", self._path(self.version, session_id))
+        return Call(request, partial(_read_session, kind=self.kind))
 
     def completion(self, session_id: str, max_wait_seconds: int) -> Call[JsonObject | StillRunning]:
-        """`GET /v2/check-sessions/{id}/completion`: one long poll."""
+        """`GET /v2/check-sessions/{id}/completion`: one long poll.
+
+        :raises InvalidInput: `max_wait_seconds` is not a whole number from 1 to 30.
+        """
+        if type(max_wait_seconds) is not int or not 1 <= max_wait_seconds <= MAX_WAIT_SECONDS:
+            raise errors.InvalidInput(
+                f"max_wait_seconds must be a whole number from 1 to {MAX_WAIT_SECONDS}, "
+                f"not {max_wait_seconds!r}."
+            )
+        where = self._path(self.version, session_id, "completion")
         query = (("maxWaitSeconds", str(max_wait_seconds)),)
-        request = Request("GET", self._path(session_id, "completion"), query, hold=max_wait_seconds)
+        request = Request("GET", where, query, hold=max_wait_seconds)
         return Call(request, partial(_read_completion, kind=self.kind))
 
     def cancel(self, session_id: str) -> Call[None]:
         """`POST /v1/check-sessions/{id}/cancel`: stops what can be stopped; may be repeated."""
-        where = path("v1", self.kind.resource, session_id, "cancel")
-        return Call(Request("POST", where, body={}), _read_nothing)
+        return Call(Request("POST", self._path("v1", session_id, "cancel"), body={}), _read_nothing)
 
 
 CHECK_SESSIONS: Final[dict[ApiVersion, SessionEndpoints]] = {
@@ -185,6 +201,12 @@ CHECK_SESSIONS: Final[dict[ApiVersion, SessionEndpoints]] = {
 TEST_SESSIONS: Final = SessionEndpoints("v1", model.TEST_SESSION)
 
 
+def target(check_ids: Sequence[str], tags: Sequence[Sequence[str]]) -> JsonObject:
+    """Return which checks a trigger starts, as Checkly wants it said."""
+    ids: JsonObject = {"checkId": list(check_ids)} if check_ids else {}
+    return ids | ({"matchTags": [list(group) for group in tags]} if tags else {})
+
+
 def trigger_check_sessions(
     version: ApiVersion, check_ids: Sequence[str], tags: Sequence[Sequence[str]], *, refresh_cache: bool
 ) -> Call[list[JsonObject]]:
@@ -192,19 +214,16 @@ def trigger_check_sessions(
 
     :param tags: OR of ANDs; with ids, both must match. Neither: every active check.
     """
-    target: JsonObject = {}
-    if check_ids:
-        target["checkId"] = list(check_ids)
-    if tags:
-        target["matchTags"] = [list(group) for group in tags]
-    body: JsonObject = {"refreshCache": refresh_cache, **({"target": target} if target else {})}
+    body: JsonObject = {"refreshCache": refresh_cache}
+    if chosen := target(check_ids, tags):
+        body["target"] = chosen
     where = path(version, "check-sessions", "trigger")
     return Call(Request("POST", where, body=body, repeatable=False), _read_sessions)
 
 
 def _read_started(response: Response) -> JsonObject:
     with _triggered():
-        return model.checked_session(_read_object(response), str(response.request), model.TEST_SESSION)
+        return model.checked_session(read_object(response), str(response.request), model.TEST_SESSION)
 
 
 def trigger_test_session(order: JsonObject) -> Call[JsonObject]:
@@ -223,14 +242,9 @@ def find_test_sessions(text: str) -> Call[list[JsonObject]]:
 
 
 def _read_entries(response: Response) -> list[JsonObject]:
-    entries = _read_object(response).get("entries")
-    if not isinstance(entries, list):
-        raise errors.ChecklyUnreadable(
-            f"{response.request}: an answer without a list of entries: {model.quoted(response.body)}."
-        )
-    return [entry for entry in entries if isinstance(entry, dict)]
+    return [entry for entry in _read_list(response, "entries") if isinstance(entry, dict)]
 
 
 def get_account() -> Call[JsonObject]:
     """`GET /v1/accounts/me`: the account that key and account id stand for."""
-    return Call(Request("GET", path("v1", "accounts", "me")), _read_object)
+    return Call(Request("GET", path("v1", "accounts", "me")), read_object)

@@ -24,36 +24,23 @@ if TYPE_CHECKING:
 
 
 class ChecklyError(Exception):
-    """Anything that goes wrong between us and Checkly."""
+    """Anything that goes wrong between us and Checkly.
 
-    @property
-    def transient(self) -> bool:
-        """Whether the same request may succeed a little later."""
-        return False
+    `transient`: whether the same request may succeed a little later. `permanent`: whether another try of the
+    task has no prospect of a better end. `may_have_started`: whether a trigger that ended so may have started
+    sessions all the same.
+    """
 
-    @property
-    def permanent(self) -> bool:
-        """Whether another try of the task has no prospect of a better end."""
-        return False
-
-    @property
-    def may_have_started(self) -> bool:
-        """Whether a trigger that ended so may have started sessions all the same."""
-        return True
+    transient = False
+    permanent = False
+    may_have_started = True
 
 
 class InvalidInput(ChecklyError, ValueError):
     """An argument or a field of the connection that cannot work."""
 
-    @property
-    def permanent(self) -> bool:
-        """Whether another try of the task has no prospect of a better end."""
-        return True
-
-    @property
-    def may_have_started(self) -> bool:
-        """Whether a trigger that ended so may have started sessions all the same."""
-        return False
+    permanent = True
+    may_have_started = False
 
 
 class ChecklyUnreachable(ChecklyError):
@@ -65,18 +52,9 @@ class ChecklyUnreachable(ChecklyError):
 
     def __init__(self, text: str, *, taken: bool = True, hopeless: bool = False) -> None:
         super().__init__(text)
-        self.taken = taken
+        self.taken = self.may_have_started = taken
         self.hopeless = hopeless
-
-    @property
-    def transient(self) -> bool:
-        """Whether the same request may succeed a little later."""
-        return not self.hopeless
-
-    @property
-    def may_have_started(self) -> bool:
-        """Whether a trigger that ended so may have started sessions all the same."""
-        return self.taken
+        self.transient = not hopeless
 
 
 class ChecklyRefused(ChecklyError):
@@ -94,21 +72,9 @@ class ChecklyRefused(ChecklyError):
         self.status = status
         self.message = message
         self.retry_after = retry_after
-
-    @property
-    def transient(self) -> bool:
-        """Whether the same request may succeed a little later."""
-        return self.status in {408, 429, 500, 502, 503, 504}
-
-    @property
-    def permanent(self) -> bool:
-        """Whether another try of the task has no prospect of a better end."""
-        return self.status in {400, 401, 402, 404}
-
-    @property
-    def may_have_started(self) -> bool:
-        """Whether a trigger that ended so may have started sessions all the same."""
-        return self.status in range(500, 600)
+        self.transient = status in {408, 429, 500, 502, 503, 504}
+        self.permanent = status in {400, 401, 402, 404}
+        self.may_have_started = status in range(500, 600)
 
 
 class ChecklyAuthError(ChecklyRefused):
@@ -139,12 +105,7 @@ class ChecklyUnreadable(ChecklyError):
 
     def __init__(self, text: str, *, of_trigger: bool = False) -> None:
         super().__init__(text)
-        self.of_trigger = of_trigger
-
-    @property
-    def permanent(self) -> bool:
-        """Whether another try of the task has no prospect of a better end."""
-        return self.of_trigger
+        self.permanent = of_trigger
 
 
 class ChecksNotRun(ChecklyError):
@@ -154,17 +115,14 @@ class ChecksNotRun(ChecklyError):
     :param sessions: the sessions that Checkly did start.
     """
 
+    permanent = True
+
     def __init__(
         self, text: str, *, check_ids: Sequence[str] = (), sessions: Sequence[JsonObject] = ()
     ) -> None:
         super().__init__(text)
         self.check_ids = list(check_ids)
         self.sessions = list(sessions)
-
-    @property
-    def permanent(self) -> bool:
-        """Whether another try of the task has no prospect of a better end."""
-        return True
 
 
 REFUSALS: dict[int, type[ChecklyRefused]] = {

@@ -5,22 +5,19 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_checkly.api.errors import ChecklyUnreadable, InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from airflow_provider_checkly.api.wire import Json, JsonObject, Response
 
-FinalStatus = Literal["PASSED", "FAILED", "DEGRADED", "TIMED_OUT", "CANCELLED"]
-RunningStatus = Literal["STARTED", "PROGRESS", "PROGRESS_FAILED", "PROGRESS_DEGRADED"]
-
-FINAL: Final[frozenset[str]] = frozenset(get_args(FinalStatus))
+FINAL: Final[frozenset[str]] = frozenset({"PASSED", "FAILED", "DEGRADED", "TIMED_OUT", "CANCELLED"})
+RUNNING: Final[frozenset[str]] = frozenset({"STARTED", "PROGRESS", "PROGRESS_FAILED", "PROGRESS_DEGRADED"})
 GOOD: Final[frozenset[str]] = frozenset({"PASSED", "DEGRADED"})
-STATUSES: Final[frozenset[str]] = FINAL | frozenset(get_args(RunningStatus))
-
+STATUSES: Final[frozenset[str]] = FINAL | RUNNING
 TEST_STATUSES: Final[frozenset[str]] = frozenset({"RUNNING", "PASSED", "FAILED", "CANCELLED"})
 
 
@@ -70,11 +67,6 @@ def uuid(value: object, argument: str) -> str:
     raise InvalidInput(f"{argument}: {quoted(str(value))} is no UUID{hint}.")
 
 
-def uuids(values: Iterable[object], argument: str) -> list[str]:
-    """Return ids in lower case, each once, in their order."""
-    return list(dict.fromkeys(uuid(value, argument) for value in values))
-
-
 def _unique(pairs: list[tuple[str, Json]]) -> JsonObject:
     fields = dict(pairs)
     if len(fields) != len(pairs):
@@ -92,20 +84,18 @@ def json_object(response: Response) -> JsonObject:
     :raises ChecklyUnreadable: it holds something else; the error quotes the start of it.
     """
     try:
-        value: Json = json.loads(
-            response.body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_number
-        )
+        text = response.body.decode("utf-8")
+        value: Json = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        raise ChecklyUnreadable(
-            f"{response.request}: the answer ({response.status}) is no JSON that can be read "
-            f"({type(error).__name__}: {error}). It starts with {quoted(response.body)}."
-        ) from error
-    if not isinstance(value, dict):
-        raise ChecklyUnreadable(
-            f"{response.request}: the answer ({response.status}) is no JSON object. "
-            f"It starts with {quoted(response.body)}."
-        )
-    return value
+        fault = f"JSON that can be read ({type(error).__name__}: {error})"
+    else:
+        if isinstance(value, dict):
+            return value
+        fault = "JSON object"
+    raise ChecklyUnreadable(
+        f"{response.request}: the answer ({response.status}) is no {fault}. "
+        f"It starts with {quoted(response.body)}."
+    )
 
 
 def _text(session: JsonObject, field: str, source: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_checkly.api import model
-from airflow_provider_checkly.api.calls import Call, accept
+from airflow_provider_checkly.api.calls import Call, read_object
 from airflow_provider_checkly.api.wire import Request, path
 
 if TYPE_CHECKING:
@@ -19,12 +19,8 @@ GROUPS: Final[dict[str, str]] = {
 }
 
 
-def _read(response: Response) -> JsonObject:
-    return model.json_object(accept(response))
-
-
 def _get(*parts: str) -> Call[JsonObject]:
-    return Call(Request("GET", path("v1", *parts)), _read)
+    return Call(Request("GET", path("v1", *parts)), read_object)
 
 
 def _result(kind: SessionKind, owner: str, result_id: str) -> tuple[str, ...]:
@@ -59,11 +55,11 @@ def get_error_group(kind: SessionKind, group_id: str) -> Call[JsonObject]:
 def trigger_root_cause_analysis(kind: SessionKind, group_id: str) -> Call[JsonObject]:
     """`POST /v1/root-cause-analyses/error-groups/{id}`: costs the account one of its quota."""
     where = path("v1", "root-cause-analyses", GROUPS[kind.resource], group_id)
-    return Call(Request("POST", where, body={}, repeatable=False), _read)
+    return Call(Request("POST", where, body={}, repeatable=False), read_object)
 
 
 def _read_analysis(response: Response) -> JsonObject | None:
-    answer = _read(response)
+    answer = read_object(response)
     return None if response.status == ACCEPTED else answer
 
 

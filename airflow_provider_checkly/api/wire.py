@@ -22,6 +22,7 @@ class Request:
     """One request to Checkly.
 
     :param path: path with escaped parts, from the root of the API.
+    :param body: JSON; hidden in `repr`, since it may hold secrets.
     :param hold: seconds for which Checkly may hold the answer back (a long poll).
     :param repeatable: whether it may be sent again although Checkly may have taken it.
     """
@@ -29,7 +30,7 @@ class Request:
     method: Literal["GET", "POST"]
     path: str
     query: tuple[tuple[str, str], ...] = ()
-    body: JsonObject | None = None
+    body: JsonObject | None = field(default=None, repr=False)
     hold: float = 0
     repeatable: bool = True
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from email.utils import formatdate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import example, given
@@ -15,6 +15,9 @@ from airflow_provider_checkly import __version__
 from airflow_provider_checkly.api import calls, errors
 from airflow_provider_checkly.api.calls import CHECK_SESSIONS, Call, StillRunning
 from airflow_provider_checkly.api.wire import Account, Request, Response, path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SESSION = "11111111-1111-4111-8111-111111111111"
 OTHER = "33333333-3333-4333-8333-333333333333"
@@ -247,6 +250,23 @@ def test_no_header_breaks_the_reader(value: str) -> None:
 def test_a_completion_gives_the_session_at_its_end(status: str) -> None:
     """Pitfall 8."""
     assert read(V2.completion(SESSION, 30), 200, session(status)) == session(status)
+
+
+@pytest.mark.parametrize("value", [0, 31, -1, 1.0, 29.5, True, None, "30", float("nan"), 10**9])
+def test_a_bad_max_wait_is_refused(value: Any) -> None:
+    """Pitfall 30: Checkly holds an answer for 1 to 30 whole seconds."""
+    with pytest.raises(errors.InvalidInput) as caught:
+        V2.completion(SESSION, value)
+    assert str(caught.value) == f"max_wait_seconds must be a whole number from 1 to 30, not {value!r}."
+
+
+@pytest.mark.parametrize(
+    ("ask", "argument"), [(V2.get, "check_session_id"), (calls.TEST_SESSIONS.cancel, "test_session_id")]
+)
+def test_an_id_that_is_no_uuid_is_not_asked_for(ask: Callable[[str], Call[Any]], argument: str) -> None:
+    with pytest.raises(errors.InvalidInput, match=rf"^{argument}: '\.\./x' is no UUID"):
+        ask("../x")
+    assert ask(f" {SESSION.upper()}\n").request.path == ask(SESSION).request.path
 
 
 @pytest.mark.parametrize("status", ["STARTED", "PROGRESS", "PROGRESS_FAILED", "PROGRESS_DEGRADED"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -212,11 +211,6 @@ def test_an_id_that_is_no_uuid_is_refused(value: object) -> None:
 def test_a_printed_list_gets_a_hint() -> None:
     with pytest.raises(InvalidInput, match=r"is no UUID \(a list from a template needs the filter `\| toj"):
         model.uuid(f"['{SESSION}']", "check_ids")
-
-
-def test_ids_are_read_once_each_in_their_order() -> None:
-    other = str(uuid4())
-    assert model.uuids([f" {other.upper()}\n", SESSION, other], "check_ids") == [other, SESSION]
 
 
 @pytest.mark.parametrize(
