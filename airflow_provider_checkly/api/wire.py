@@ -46,7 +46,7 @@ class Request:
 class Response:
     """One answer of Checkly.
 
-    :param headers: names in lower case.
+    :param headers: are asked for in lower case; a mapping that knows no case will do.
     :param seconds: how long the answer took.
     """
 
