@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
 from airflow_provider_checkly.api.calls import retry_after
+from airflow_provider_checkly.api.errors import ChecklyRateLimited
 from airflow_provider_checkly.api.pacing import Pacer
-from airflow_provider_checkly.api.transport import aiohttp_sender
+from airflow_provider_checkly.api.transport import OVERTIME, aiohttp_sender
 
 if TYPE_CHECKING:
     from airflow_provider_checkly.api.transport import AsyncSender
@@ -50,10 +51,20 @@ class Client:
                 self._sender = None
                 await self._open.aclose()
 
-    async def _send(self, sender: AsyncSender, request: Request) -> Response:
+    async def _send(self, sender: AsyncSender, request: Request, patience: float) -> Response:
+        if self.pacer.is_free() and not self._slots.locked():
+            return await self._send_in_turn(sender, request, patience)
+        try:
+            async with asyncio.timeout(patience + OVERTIME):
+                return await self._send_in_turn(sender, request, patience)
+        except TimeoutError:
+            text = f"{request}: its turn did not come in time; the account's requests are used up."
+            raise ChecklyRateLimited(text, status=429) from None
+
+    async def _send_in_turn(self, sender: AsyncSender, request: Request, patience: float) -> Response:
         async with self._slots:
             sent_at = await self.pacer.turn()
-            response = await sender(request)
+            response = await sender(request, patience)
         if response.status == REFUSED:
             hint = retry_after(response)
             self.pacer.refused(sent_at, PAUSE if hint is None else hint)

@@ -27,7 +27,6 @@ from tenacity import AsyncRetrying, Retrying
 
 from airflow_provider_checkly.api.errors import (
     ChecklyError,
-    ChecklyRateLimited,
     ChecklyUnreachable,
     ChecklyUnreadable,
 )
@@ -43,12 +42,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Sender: TypeAlias = Callable[[Request], Response]
 """Sends one request, once; returns the answer, whatever its status, or raises ChecklyUnreachable."""
-AsyncSender: TypeAlias = Callable[[Request], Awaitable[Response]]
-"""The same, without blocking the event loop."""
+AsyncSender: TypeAlias = Callable[[Request, float], Awaitable[Response]]
+"""The same, without blocking the event loop, in little more than the seconds given."""
 
 CONNECT_SECONDS: Final = 10.0
 OVERTIME: Final = 5.0
-"""Seconds that an ask may take beyond its patience."""
+"""Seconds that a request of a triggerer may take beyond its patience."""
 LARGEST_BODY: Final = 32 * 1024 * 1024
 CHUNK: Final = 64 * 1024
 CREDENTIALS: Final = re.compile(r"//[^/\s]*@")
@@ -210,9 +209,9 @@ async def aiohttp_sender(account: Account, margin: float) -> AsyncIterator[Async
     :param margin: seconds that an answer may take beyond the time Checkly may hold it.
     """
 
-    async def send(request: Request) -> Response:
+    async def send(request: Request, patience: float) -> Response:
+        limit = min(request.hold + margin, max(patience, 0) + OVERTIME)  # aiohttp takes 0 for no limit
         try:
-            limit = request.hold + margin
             return await _aexchange(session, account.url(request), proxy(), request, limit)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _unreachable(request, account, error) from None
@@ -243,16 +242,17 @@ async def asend(sender: AsyncSender, call: Call[T], patience: float) -> T:
     """
     began = time.monotonic()
     try:
-        return call.read(await sender(call.request))
+        return call.read(await sender(call.request, patience))
     except ChecklyError as error:
         failed = [error]
 
     async def again() -> T:
         if failed:
             raise failed.pop()
-        return call.read(await sender(call.request))
+        return call.read(await sender(call.request, end - time.monotonic()))
 
-    return await AsyncRetrying(**policy(call.request, patience - (time.monotonic() - began)))(again)
+    end = began + patience
+    return await AsyncRetrying(**policy(call.request, end - time.monotonic()))(again)
 
 
 def drive(plan: Plan, sender: Sender) -> Waited:
@@ -271,7 +271,7 @@ def drive(plan: Plan, sender: Sender) -> Waited:
 
 
 async def adrive(plan: Plan, sender: AsyncSender) -> Waited:
-    """Do what `drive` does, without blocking the event loop, also where the account's budget is spent."""
+    """Do what `drive` does, without blocking the event loop."""
     answer: Answer | None = None
     while True:
         try:
@@ -281,10 +281,6 @@ async def adrive(plan: Plan, sender: AsyncSender) -> Waited:
         if ask.pause:
             await asyncio.sleep(ask.pause)
         try:
-            async with asyncio.timeout(ask.patience + OVERTIME):
-                answer = await asend(sender, ask.call, ask.patience)
-        except TimeoutError:
-            text = f"{ask.call.request}: its turn did not come in time; the account's requests are used up."
-            answer = ChecklyRateLimited(text, status=429)
+            answer = await asend(sender, ask.call, ask.patience)
         except ChecklyError as error:
             answer = error
