@@ -76,7 +76,7 @@ _pacers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], Pace
 
 
 def shared_sender(account: Account, margin: float, *, per_minute: float, max_connections: int) -> Client:
-    """Return what opens a sender that shares connections and budget with all others of the account in this loop.
+    """Return what opens a sender; connections and budget are those of all the account's waits in this loop.
 
     :param margin: seconds that an answer may take beyond the time Checkly may hold it.
     :param per_minute: requests in any 60 seconds, at most.

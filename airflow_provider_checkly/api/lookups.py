@@ -1,4 +1,4 @@
-"""What is looked up once for all that ask within a few seconds, such as a thousand waits that start together."""
+"""What is looked up once for all that ask within a few seconds: a thousand waits may start together."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _known: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, Any]] = Weak
 async def shared(key: Hashable, look_up: Callable[[], Awaitable[T]]) -> T:
     """Look something up, or return what another one who asked so found just now.
 
-    The first who asks looks up, in a task of its own; an error, and its being cancelled, concerns nobody else.
+    The first who asks looks up, in its own task; where that fails or is cancelled, each looks up.
 
     :param key: all that decides what is found.
     """
@@ -44,12 +44,11 @@ async def _first(
 ) -> T:
     others = known[key] = loop.create_future()
     try:
-        found = await look_up()
-    except BaseException:
-        del known[key]
-        others.cancel()
-        raise
-    known[key] = found
-    others.set_result(found)
-    loop.call_later(LIFE, known.pop, key)
-    return found
+        found = known[key] = await look_up()
+        others.set_result(found)
+        loop.call_later(LIFE, known.pop, key)
+        return found
+    finally:
+        if not others.done():
+            del known[key]
+            others.cancel()

@@ -30,7 +30,7 @@ from airflow_provider_checkly.api.errors import (
     ChecklyUnreachable,
     ChecklyUnreadable,
 )
-from airflow_provider_checkly.api.retry import policy
+from airflow_provider_checkly.api.retry import repeats
 from airflow_provider_checkly.api.wire import Account, Request, Response
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ def send(sender: Sender, call: Call[T], patience: float) -> T:
     :param patience: seconds after which it is not sent again.
     :raises ChecklyError: what the last try said.
     """
-    return Retrying(**policy(call.request, patience))(lambda: call.read(sender(call.request)))
+    return repeats(Retrying, call.request, patience)(lambda: call.read(sender(call.request)))
 
 
 async def asend(sender: AsyncSender, call: Call[T], patience: float) -> T:
@@ -240,7 +240,7 @@ async def asend(sender: AsyncSender, call: Call[T], patience: float) -> T:
 
     Tenacity comes in after a first failure only: a thousand waits hardly ever need it, and it costs much.
     """
-    began = time.monotonic()
+    end = time.monotonic() + patience
     try:
         return call.read(await sender(call.request, patience))
     except ChecklyError as error:
@@ -251,8 +251,7 @@ async def asend(sender: AsyncSender, call: Call[T], patience: float) -> T:
             raise failed.pop()
         return call.read(await sender(call.request, end - time.monotonic()))
 
-    end = began + patience
-    return await AsyncRetrying(**policy(call.request, end - time.monotonic()))(again)
+    return await repeats(AsyncRetrying, call.request, end - time.monotonic())(again)
 
 
 def drive(plan: Plan, sender: Sender) -> Waited:
