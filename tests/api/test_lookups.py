@@ -6,11 +6,13 @@ import asyncio
 import gc
 import weakref
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.providers.common.compat.sdk import Connection
 
 from airflow_provider_checkly.api import lookups
+from airflow_provider_checkly.hooks import ChecklyHook
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -115,3 +117,30 @@ def test_nothing_outlives_its_event_loop() -> None:
     on_a_loop(work)
     gc.collect()
     assert [loop() for loop in loops] == [None, None]
+
+
+def test_hooks_that_look_up_in_the_same_way_share_it() -> None:
+    """Pitfall 51: a subclass shares with its like, and an object that looks up by itself with nobody."""
+    looked_up: list[str] = []
+
+    class Vault(ChecklyHook):
+        @classmethod
+        async def aget_connection(cls, conn_id: str) -> Any:
+            looked_up.append(cls.__name__)
+            return Connection(conn_id=conn_id, conn_type="checkly", login=cls.__name__, password="cu_canary")
+
+    class Other(Vault):
+        pass
+
+    class Own(ChecklyHook):
+        async def aget_connection(self, conn_id: str) -> Any:
+            return await Vault.aget_connection(conn_id)
+
+    async def work() -> None:
+        hooks = [Vault(), Vault(), Other(), Own(), Own()]
+        found = await asyncio.gather(*(hook._asettings() for hook in hooks))  # noqa: SLF001
+        assert [one.account.account_id for one in found] == ["Vault", "Vault", "Other", "Vault", "Vault"]
+        assert sorted(looked_up) == ["Other", "Vault", "Vault", "Vault"]
+        assert "cu_canary" not in repr(list(lookups._known.values()))  # noqa: SLF001
+
+    on_a_loop(work)
