@@ -71,6 +71,13 @@ class ChecklyBaseHook(BaseHook):
         return self._found
 
     async def _asettings(self) -> Settings:
+        """Return what the connection says; those that ask in the same way within seconds look it up once."""
+        from airflow_provider_checkly.api.lookups import shared
+
+        how = (self.checkly_conn_id, self.get_connection, getattr(self, "aget_connection", None))
+        return await shared(how, self._alook_up)
+
+    async def _alook_up(self) -> Settings:
         await asyncio.to_thread(import_module, CLIENTS)  # loading aiohttp would stall the event loop
         return connection.settings(await get_async_connection(self.checkly_conn_id, hook=self))
 

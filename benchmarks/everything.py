@@ -29,7 +29,9 @@ LONG: Final = (
     ("While Checkly answers 429", refused),
     ("Imports", imports),
 )
-SHORT: Final = tuple((title, module) for title, module in LONG if module is not confirm)
+SHORT: Final = tuple(
+    sorted((part for part in LONG if part[1] is not confirm), key=lambda part: part[1] is cost)
+)
 
 HEAD: Final = """# Results
 
@@ -44,7 +46,7 @@ ratios, not seconds: machines differ, and other work on this one makes processor
 def measured(quick: bool) -> list[tuple[str, list[Figure]]]:  # noqa: FBT001 - what every command has
     """Return the figures of all parts, printing each when it is there.
 
-    One part that mostly sleeps goes on beside the others.
+    One part that mostly sleeps goes on beside those before it.
     """
     patient = cost if quick else confirm
     with ThreadPoolExecutor(1) as aside:

@@ -65,7 +65,7 @@ class Found:
 def paced(checkly: Checkly, pacer: Pacer) -> AsyncSender:
     """Return a sender under a shared budget."""
 
-    async def send(request: Request) -> Response:
+    async def send(request: Request, _: float) -> Response:
         sent_at = await pacer.turn()
         response = await checkly.answer(request)
         if response.status == REFUSED:
@@ -78,7 +78,7 @@ def paced(checkly: Checkly, pacer: Pacer) -> AsyncSender:
 def unpaced(checkly: Checkly) -> AsyncSender:
     """Return a sender that knows of no budget, and backs off: 0.5 s, doubled up to 30 s, with jitter."""
 
-    async def send(request: Request) -> Response:
+    async def send(request: Request, _: float) -> Response:
         response = await checkly.answer(request)
         return response if response.status != REFUSED else replace(response, headers={})
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
 from airflow_provider_checkly.api.calls import retry_after
+from airflow_provider_checkly.api.errors import ChecklyRateLimited
 from airflow_provider_checkly.api.pacing import Pacer
-from airflow_provider_checkly.api.transport import aiohttp_sender
+from airflow_provider_checkly.api.transport import OVERTIME, aiohttp_sender
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from airflow_provider_checkly.api.transport import AsyncSender
     from airflow_provider_checkly.api.wire import Account, Request, Response
 
@@ -36,13 +36,13 @@ class Client:
         self._users = 0
 
     async def __aenter__(self) -> AsyncSender:
-        self._users += 1
         async with self._opening:
             if self._sender is None:
                 self._sender = await self._open.enter_async_context(
                     aiohttp_sender(self._account, self._margin)
                 )
-        return self._paced(self._sender)
+            self._users += 1
+            return partial(self._send, self._sender)
 
     async def __aexit__(self, *_: object) -> None:
         self._users -= 1
@@ -51,24 +51,37 @@ class Client:
                 self._sender = None
                 await self._open.aclose()
 
-    def _paced(self, sender: AsyncSender) -> AsyncSender:
-        async def send(request: Request) -> Response:
-            async with self._slots:
-                sent_at = await self.pacer.turn()
-                response = await sender(request)
-            if response.status == REFUSED:
-                hint = retry_after(response)
-                self.pacer.refused(sent_at, PAUSE if hint is None else hint)
-            return response
+    async def _send(self, sender: AsyncSender, request: Request, patience: float) -> Response:
+        if self.pacer.is_free() and not self._slots.locked():
+            return await self._send_in_turn(sender, request, patience)
+        try:
+            async with asyncio.timeout(patience + OVERTIME):
+                return await self._send_in_turn(sender, request, patience)
+        except TimeoutError:
+            text = f"{request}: its turn did not come in time; the account's requests are used up."
+            raise ChecklyRateLimited(text, status=429) from None
 
-        return send
+    async def _send_in_turn(self, sender: AsyncSender, request: Request, patience: float) -> Response:
+        async with self._slots:
+            sent_at = await self.pacer.turn()
+            response = await sender(request, patience)
+        if response.status == REFUSED:
+            hint = retry_after(response)
+            self.pacer.refused(sent_at, PAUSE if hint is None else hint)
+        return response
 
 
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Account, Client]] = WeakKeyDictionary()
 _pacers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], Pacer]] = WeakKeyDictionary()
 
 
-def _client(account: Account, margin: float, per_minute: float, max_connections: int) -> Client:
+def shared_sender(account: Account, margin: float, *, per_minute: float, max_connections: int) -> Client:
+    """Return what opens a sender; connections and budget are those of all the account's waits in this loop.
+
+    :param margin: seconds that an answer may take beyond the time Checkly may hold it.
+    :param per_minute: requests in any 60 seconds, at most.
+    :param max_connections: held at once, at most.
+    """
     loop = asyncio.get_running_loop()
     pacers = _pacers.setdefault(loop, {})
     pacer = pacers.setdefault((account.base_url, account.account_id), Pacer(per_minute))
@@ -77,17 +90,3 @@ def _client(account: Account, margin: float, per_minute: float, max_connections:
     if account not in clients:
         clients[account] = Client(account, margin, pacer, max_connections)
     return clients[account]
-
-
-@asynccontextmanager
-async def shared_sender(
-    account: Account, margin: float, *, per_minute: float, max_connections: int
-) -> AsyncIterator[AsyncSender]:
-    """Open a sender that shares connections and request budget with all others of the account in this loop.
-
-    :param margin: seconds that an answer may take beyond the time Checkly may hold it.
-    :param per_minute: requests in any 60 seconds, at most.
-    :param max_connections: held at once, at most.
-    """
-    async with _client(account, margin, per_minute, max_connections) as sender:
-        yield sender

@@ -86,6 +86,10 @@ class Pacer:
         self._clock = clock
         self._queue = asyncio.Lock()
 
+    def is_free(self) -> bool:
+        """Return whether a request may pass at once."""
+        return not self._queue.locked() and self.budget.delay(self._clock(), backlog=False) <= 0
+
     async def turn(self) -> float:
         """Wait for a turn; return the time at which it came."""
         backlog = self._queue.locked()

@@ -62,35 +62,22 @@ def _transient(error: BaseException) -> bool:
     return isinstance(error, ChecklyUnreachable | ChecklyRefused) and error.transient
 
 
-def _accept(status: int) -> None:
+def _send(ping: Ping) -> None:
+    try:
+        with (
+            transport.open_session(ping.url, ping.headers()) as session,
+            session.request(
+                ping.method, ping.url, timeout=SECONDS_PER_TRY, allow_redirects=False, stream=True
+            ) as answer,
+        ):
+            status = answer.status_code
+    except (requests.RequestException, OSError, ValueError) as error:
+        # the text of a library's error may hold the address
+        raise ChecklyUnreachable(
+            f"The heartbeat's ping did not reach Checkly ({type(error).__name__})."
+        ) from None
     if status not in range(200, 300):
         raise ChecklyRefused(f"Checkly answered {status} to the heartbeat's ping.", status=status)
-
-
-def _unreachable(error: Exception) -> ChecklyUnreachable:
-    """Return what stands for an error of a library, whose text may hold the address."""
-    return ChecklyUnreachable(f"The heartbeat's ping did not reach Checkly ({type(error).__name__}).")
-
-
-def _send(ping: Ping) -> None:
-    proxy = transport.proxy_for(ping.url)
-    with requests.Session() as session:
-        session.trust_env = False
-        try:
-            answer = session.request(
-                ping.method,
-                ping.url,
-                headers=ping.headers(),
-                timeout=SECONDS_PER_TRY,
-                allow_redirects=False,
-                stream=True,
-                proxies={"http": proxy, "https": proxy} if proxy else {},
-                verify=transport.certificates() or True,
-            )
-        except (requests.RequestException, OSError, ValueError) as error:
-            raise _unreachable(error) from None
-        with answer:
-            _accept(answer.status_code)
 
 
 def send(ping: Ping) -> None:

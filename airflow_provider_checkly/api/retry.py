@@ -1,39 +1,28 @@
-"""One set of tenacity keywords for both transports: what to repeat, how long to pause, when to stop."""
+"""Tenacity set up for both transports: what to repeat, how long to pause, when to stop."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from tenacity import stop_after_delay, wait_exponential, wait_random
+from tenacity import AsyncRetrying, Retrying, stop_after_delay, wait_exponential, wait_random
 
 from airflow_provider_checkly.api.errors import ChecklyError, ChecklyRefused, ChecklyUnreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tenacity import RetryCallState
-    from tenacity.stop import stop_base
 
     from airflow_provider_checkly.api.wire import Request
 
 log = logging.getLogger(__name__)
+
+R = TypeVar("R", Retrying, AsyncRetrying)
 
 LONGEST_PAUSE: Final = 60.0
 """Seconds: Checkly's rate window; a longer Retry-After is asked for again after it."""
 TRIES_AFTER_500: Final = 4
 
 _back_off = wait_exponential(multiplier=0.5, max=30) + wait_random(0, 0.5)
-
-
-class Policy(TypedDict):
-    """The keywords that `Retrying` and `AsyncRetrying` share."""
-
-    retry: Callable[[RetryCallState], bool]
-    wait: Callable[[RetryCallState], float]
-    stop: stop_base
-    before_sleep: Callable[[RetryCallState], None]
-    reraise: bool
 
 
 def is_worth_repeating(request: Request, error: BaseException, tries: int) -> bool:
@@ -69,17 +58,17 @@ def _report(state: RetryCallState) -> None:
     log.warning("%s Next try in %.1f s.", _error(state), state.upcoming_sleep)
 
 
-def policy(request: Request, patience: float) -> Policy:
-    """Return the keywords for a request that may be repeated for so many seconds."""
+def repeats(kind: type[R], request: Request, patience: float) -> R:
+    """Return a controller of tenacity for a request that may be repeated for so many seconds."""
 
     def worth(state: RetryCallState) -> bool:
         error = _error(state)
         return error is not None and is_worth_repeating(request, error, state.attempt_number)
 
-    return {
-        "retry": worth,
-        "wait": lambda state: pause(state, patience),
-        "stop": stop_after_delay(patience),
-        "before_sleep": _report,
-        "reraise": True,
-    }
+    return kind(
+        retry=worth,
+        wait=lambda state: pause(state, patience),
+        stop=stop_after_delay(patience),
+        before_sleep=_report,
+        reraise=True,
+    )

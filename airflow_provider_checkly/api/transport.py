@@ -11,10 +11,11 @@ import os
 import re
 import ssl
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager, contextmanager
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -26,47 +27,37 @@ from tenacity import AsyncRetrying, Retrying
 
 from airflow_provider_checkly.api.errors import (
     ChecklyError,
-    ChecklyRateLimited,
     ChecklyUnreachable,
     ChecklyUnreadable,
 )
-from airflow_provider_checkly.api.retry import policy
+from airflow_provider_checkly.api.retry import repeats
 from airflow_provider_checkly.api.wire import Account, Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
 
     from airflow_provider_checkly.api.calls import Call
-    from airflow_provider_checkly.api.waiting import Answer, Ask, Plan, Waited
+    from airflow_provider_checkly.api.waiting import Answer, Plan, Waited
 
 T = TypeVar("T")
+Sender: TypeAlias = Callable[[Request], Response]
+"""Sends one request, once; returns the answer, whatever its status, or raises ChecklyUnreachable."""
+AsyncSender: TypeAlias = Callable[[Request, float], Awaitable[Response]]
+"""The same, without blocking the event loop, in little more than the seconds given."""
 
 CONNECT_SECONDS: Final = 10.0
 OVERTIME: Final = 5.0
-"""Seconds that an ask may take beyond its patience."""
+"""Seconds that a request of a triggerer may take beyond its patience."""
 LARGEST_BODY: Final = 32 * 1024 * 1024
 CHUNK: Final = 64 * 1024
 CREDENTIALS: Final = re.compile(r"//[^/\s]*@")
-
-
-class Sender(Protocol):
-    """Sends one request, once."""
-
-    def __call__(self, request: Request) -> Response:
-        """Return the answer, whatever its status.
-
-        :raises ChecklyUnreachable: none came.
-        """
-
-
-class AsyncSender(Protocol):
-    """Sends one request, once, without blocking the event loop."""
-
-    async def __call__(self, request: Request) -> Response:
-        """Return the answer, whatever its status.
-
-        :raises ChecklyUnreachable: none came.
-        """
+NEVER_TAKEN: Final = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+)
 
 
 def proxy_for(url: str) -> str | None:
@@ -108,85 +99,63 @@ def _trusted() -> ssl.SSLContext:
         ) from error
 
 
-def _unreachable(
-    request: Request, account: Account, error: BaseException, *, taken: bool, hopeless: bool
-) -> NoReturn:
-    """Raise what stands for an error of a library, which may hold the key or the password of a proxy."""
+def _cause(error: Exception) -> object:
+    """Return what lies beneath the wrappers of requests and urllib3; aiohttp has none."""
+    cause = getattr(error.args[0], "reason", None) if error.args else None
+    if isinstance(cause, urllib3.exceptions.ProxyError):
+        cause = cause.original_error
+    return cause.args[0] if isinstance(cause, urllib3.exceptions.SSLError) and cause.args else cause
+
+
+def _unreachable(request: Request, account: Account, error: Exception) -> ChecklyUnreachable:
+    """Return what stands for an error of a library, whose text may hold the password of a proxy."""
+    cause = _cause(error)
+    hopeless = isinstance(error, ValueError) or isinstance(cause, ValueError)
+    never_taken = isinstance(error, NEVER_TAKEN) or isinstance(cause, NEVER_TAKEN)
     reason = CREDENTIALS.sub("//", str(error)) or "no answer in time"
-    raise ChecklyUnreachable(
+    return ChecklyUnreachable(
         f"{request}: no whole answer from {account.base_url} ({type(error).__name__}: {reason[:300]}).",
-        taken=taken,
+        taken=not (hopeless or never_taken or "Tunnel connection failed" in str(cause)),
         hopeless=hopeless,
-    ) from None
+    )
 
 
-class _Body:
-    """Collects a body of bounded size."""
-
-    def __init__(self, request: Request) -> None:
-        self._request = request
-        self._content = bytearray()
-
-    def add(self, chunk: bytes) -> None:
-        self._content += chunk
-        if len(self._content) > LARGEST_BODY:
-            raise ChecklyUnreadable(f"{self._request}: the answer is larger than {LARGEST_BODY >> 20} MiB.")
-
-    def response(self, status: int, headers: Mapping[str, str], started: float) -> Response:
-        names = {name.lower(): value for name, value in headers.items()}
-        return Response(self._request, status, names, bytes(self._content), time.monotonic() - started)
+def _check_size(request: Request, body: bytearray) -> None:
+    if len(body) > LARGEST_BODY:
+        raise ChecklyUnreadable(f"{request}: the answer is larger than {LARGEST_BODY >> 20} MiB.")
 
 
-NO_CONNECTION: Final = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
-
-
-def _reason(error: Exception) -> object:
-    """Return what lies beneath the wrappers of requests and urllib3."""
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    if isinstance(reason, urllib3.exceptions.ProxyError):
-        reason = reason.original_error
-    return reason.args[0] if isinstance(reason, urllib3.exceptions.SSLError) and reason.args else reason
-
-
-def _was_not_taken(error: Exception) -> bool:
-    """Return whether surely no request went out; a ProxyError alone says nothing about that."""
-    reason = _reason(error)
-    return isinstance(reason, NO_CONNECTION) or "Tunnel connection failed" in str(reason)
-
-
-def _proxies(url: str) -> dict[str, str]:
-    proxy = proxy_for(url)
-    return {"http": proxy, "https": proxy} if proxy else {}
+def open_session(url: str, headers: Mapping[str, str]) -> requests.Session:
+    """Return a session for one host, with what the environment says of proxies and certificates, no more."""
+    session = requests.Session()
+    session.trust_env = False
+    session.headers.update(headers)
+    session.verify = certificates() or True
+    if proxy := proxy_for(url):
+        session.proxies = {"http": proxy, "https": proxy}
+    return session
 
 
 def _exchange(session: requests.Session, url: str, request: Request, limit: float) -> Response:
     started = time.monotonic()
-    answer = session.request(
+    body = bytearray()
+    with session.request(
         request.method,
         url,
         json=request.body,
         timeout=(min(CONNECT_SECONDS, limit), limit),
         allow_redirects=False,
         stream=True,
-        proxies=_proxies(url),
-        verify=certificates() or True,
-    )
-    body = _Body(request)
-    with answer:
+    ) as answer:
         while chunk := answer.raw.read1(CHUNK, decode_content=True):
-            body.add(chunk)
+            body += chunk
+            _check_size(request, body)
             if time.monotonic() - started > limit:
                 raise TimeoutError(f"the answer was not whole after {limit:.0f} s")
-    response = body.response(answer.status_code, answer.headers, started)
-    if _lost_its_headers(response):
-        raise ConnectionError("the connection ended within the headers")
-    return response
-
-
-def _lost_its_headers(response: Response) -> bool:
-    """Return whether http.client took the end of a connection for the end of the headers."""
-    sized = response.headers.keys() & {"content-length", "transfer-encoding"}
-    return response.status in {200, 201} and not sized and not response.body
+    sized = "Content-Length" in answer.headers or "Transfer-Encoding" in answer.headers
+    if answer.status_code in {200, 201} and not sized and not body:
+        raise ConnectionError("the connection ended within the headers")  # http.client takes it for their end
+    return Response(request, answer.status_code, answer.headers, bytes(body), time.monotonic() - started)
 
 
 @contextmanager
@@ -200,22 +169,11 @@ def requests_sender(account: Account, margin: float) -> Iterator[Sender]:
         try:
             return _exchange(session, account.url(request), request, request.hold + margin)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            hopeless = isinstance(error, ValueError) or isinstance(_reason(error), ValueError)
-            taken = not (hopeless or _was_not_taken(error))
-            _unreachable(request, account, error, taken=taken, hopeless=hopeless)
+            raise _unreachable(request, account, error) from None
 
     _trusted()
-    with requests.Session() as session:
-        session.trust_env = False
-        session.headers.update(account.headers())
+    with open_session(account.base_url, account.headers()) as session:
         yield send
-
-
-NEVER_TAKEN: Final = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.ClientHttpProxyError,
-)
 
 
 def _http_proxy(url: str) -> str | None:
@@ -229,7 +187,7 @@ async def _aexchange(
     session: aiohttp.ClientSession, url: str, proxy: str | None, request: Request, limit: float
 ) -> Response:
     started = time.monotonic()
-    body = _Body(request)
+    body = bytearray()
     async with session.request(
         request.method,
         yarl.URL(url, encoded=True),
@@ -238,9 +196,10 @@ async def _aexchange(
         allow_redirects=False,
         proxy=proxy,
     ) as answer:
-        async for chunk in answer.content.iter_chunked(CHUNK):
-            body.add(chunk)
-        return body.response(answer.status, answer.headers, started)
+        while chunk := await answer.content.readany():
+            body += chunk
+            _check_size(request, body)
+    return Response(request, answer.status, answer.headers, bytes(body), time.monotonic() - started)
 
 
 @asynccontextmanager
@@ -250,18 +209,15 @@ async def aiohttp_sender(account: Account, margin: float) -> AsyncIterator[Async
     :param margin: seconds that an answer may take beyond the time Checkly may hold it.
     """
 
-    async def send(request: Request) -> Response:
+    async def send(request: Request, patience: float) -> Response:
+        limit = min(request.hold + margin, max(patience, 0) + OVERTIME)  # aiohttp takes 0 for no limit
         try:
-            limit = request.hold + margin
             return await _aexchange(session, account.url(request), proxy(), request, limit)
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            hopeless = isinstance(error, ValueError)
-            taken = not (hopeless or isinstance(error, NEVER_TAKEN))
-            _unreachable(request, account, error, taken=taken, hopeless=hopeless)
+            raise _unreachable(request, account, error) from None
 
-    proxy = cache(
-        partial(_http_proxy, account.base_url)
-    )  # reading the environment costs as much as a request
+    # reading the environment costs as much as a request
+    proxy = cache(partial(_http_proxy, account.base_url))
     connector = aiohttp.TCPConnector(limit=0, ssl=await asyncio.to_thread(_trusted))
     jar = aiohttp.DummyCookieJar()
     async with aiohttp.ClientSession(
@@ -276,7 +232,7 @@ def send(sender: Sender, call: Call[T], patience: float) -> T:
     :param patience: seconds after which it is not sent again.
     :raises ChecklyError: what the last try said.
     """
-    return Retrying(**policy(call.request, patience))(lambda: call.read(sender(call.request)))
+    return repeats(Retrying, call.request, patience)(lambda: call.read(sender(call.request)))
 
 
 async def asend(sender: AsyncSender, call: Call[T], patience: float) -> T:
@@ -284,41 +240,18 @@ async def asend(sender: AsyncSender, call: Call[T], patience: float) -> T:
 
     Tenacity comes in after a first failure only: a thousand waits hardly ever need it, and it costs much.
     """
-    began = time.monotonic()
-    failed: list[ChecklyError] = []
+    end = time.monotonic() + patience
+    try:
+        return call.read(await sender(call.request, patience))
+    except ChecklyError as error:
+        failed = [error]
 
-    async def once() -> T:
+    async def again() -> T:
         if failed:
             raise failed.pop()
-        return call.read(await sender(call.request))
+        return call.read(await sender(call.request, end - time.monotonic()))
 
-    try:
-        return await once()
-    except ChecklyError as error:
-        failed.append(error)
-    return await AsyncRetrying(**policy(call.request, patience - (time.monotonic() - began)))(once)
-
-
-def answer_to(sender: Sender, ask: Ask) -> Answer:
-    """Return what Checkly says to an ask, or the error."""
-    time.sleep(ask.pause)
-    try:
-        return send(sender, ask.call, ask.patience)
-    except ChecklyError as error:
-        return error
-
-
-async def aanswer_to(sender: AsyncSender, ask: Ask) -> Answer:
-    """Do what `answer_to` does, without blocking the event loop, also where the account's budget is spent."""
-    await asyncio.sleep(ask.pause)
-    try:
-        async with asyncio.timeout(ask.patience + OVERTIME):
-            return await asend(sender, ask.call, ask.patience)
-    except TimeoutError:
-        text = f"{ask.call.request}: its turn did not come in time; the account's requests are used up."
-        return ChecklyRateLimited(text, status=429)
-    except ChecklyError as error:
-        return error
+    return await repeats(AsyncRetrying, call.request, end - time.monotonic())(again)
 
 
 def drive(plan: Plan, sender: Sender) -> Waited:
@@ -329,7 +262,11 @@ def drive(plan: Plan, sender: Sender) -> Waited:
             ask = plan.send(answer)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]  # typeshed has Any here
-        answer = answer_to(sender, ask)
+        time.sleep(ask.pause)
+        try:
+            answer = send(sender, ask.call, ask.patience)
+        except ChecklyError as error:
+            answer = error
 
 
 async def adrive(plan: Plan, sender: AsyncSender) -> Waited:
@@ -340,4 +277,9 @@ async def adrive(plan: Plan, sender: AsyncSender) -> Waited:
             ask = plan.send(answer)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]  # typeshed has Any here
-        answer = await aanswer_to(sender, ask)
+        if ask.pause:
+            await asyncio.sleep(ask.pause)
+        try:
+            answer = await asend(sender, ask.call, ask.patience)
+        except ChecklyError as error:
+            answer = error

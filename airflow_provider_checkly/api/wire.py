@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from urllib.parse import quote, urlencode
 
@@ -15,6 +16,11 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 JsonObject: TypeAlias = dict[str, Json]
 
 USER_AGENT: Final = f"airflow-provider-checkly/{__version__}"
+
+
+# Long polls ask the same again and again.
+_encoded = lru_cache(64)(urlencode)
+_escaped = lru_cache(4096)(partial(quote, safe=""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,7 @@ class Request:
     @property
     def target(self) -> str:
         """Path and query."""
-        return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
+        return f"{self.path}?{_encoded(self.query)}" if self.query else self.path
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -47,7 +53,7 @@ class Request:
 class Response:
     """One answer of Checkly.
 
-    :param headers: names in lower case.
+    :param headers: are asked for in lower case; a mapping that knows no case will do.
     :param seconds: how long the answer took.
     """
 
@@ -85,4 +91,4 @@ class Account:
 
 def path(*parts: str) -> str:
     """Join escaped parts to a path."""
-    return "".join(f"/{quote(part, safe='')}" for part in parts)
+    return "".join(f"/{_escaped(part)}" for part in parts)

@@ -47,7 +47,7 @@ class Way:
 
         async def talk() -> list[Response]:
             async with transport.aiohttp_sender(account, margin) as sender:
-                return [await sender(request) for request in requests]
+                return [await sender(request, 60) for request in requests]
 
         return asyncio.run(talk())
 

@@ -113,14 +113,14 @@ def test_a_wait_that_is_dropped_leaves_the_queue(account: Account) -> None:
     async def work() -> None:
         async with clients.shared_sender(account, 5, per_minute=2, max_connections=9) as sender:
             get = CHECK_SESSIONS["v2"].get("dddddddd-0000-4000-8000-000000000001").request
-            assert [(await sender(get)).status for _ in range(2)] == [404, 404]
-            third = asyncio.ensure_future(sender(get))
+            assert [(await sender(get, 60)).status for _ in range(2)] == [404, 404]
+            third = asyncio.ensure_future(sender(get, 60))
             await asyncio.sleep(0.05)
             third.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await third
         async with clients.shared_sender(account, 5, per_minute=600, max_connections=9) as sender:
-            assert (await sender(get)).status == 404
+            assert (await sender(get, 60)).status == 404
 
     asyncio.run(work())
 
@@ -177,7 +177,7 @@ def test_an_absurd_pause_does_not_outlast_the_deadline(
             return (await adrive(plan, sender)).late
 
     monkeypatch.setattr("airflow_provider_checkly.api.waiting.GRACE", 1)
-    monkeypatch.setattr("airflow_provider_checkly.api.transport.OVERTIME", 0.5)
+    monkeypatch.setattr("airflow_provider_checkly.api.clients.OVERTIME", 0.5)
     began = time.monotonic()
     assert asyncio.run(work())
     assert time.monotonic() - began < 40

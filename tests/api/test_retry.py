@@ -106,7 +106,9 @@ def test_a_repeat_is_logged_with_its_cause(caplog: pytest.LogCaptureFixture) -> 
     caplog.set_level(logging.WARNING)
     state = state_after(REFUSED("GET /here: Checkly answered 502: x.", status=502), 1, 0)
     state.upcoming_sleep = 0.75
-    retry.policy(GET, 1)["before_sleep"](state)
+    repeats = retry.repeats(Retrying, GET, 1)
+    assert repeats.before_sleep
+    repeats.before_sleep(state)
     assert caplog.messages == ["GET /here: Checkly answered 502: x. Next try in 0.8 s."]
 
 
@@ -123,9 +125,8 @@ def test_patience_ends_the_repeats_and_the_last_error_comes_out(patience: float,
             raise REFUSED(f"number {len(asked)}", status=503, retry_after=0)
         return "at last"
 
-    policy = retry.policy(GET, patience)
     try:
-        answer = Retrying(**policy)(ask)
+        answer = retry.repeats(Retrying, GET, patience)(ask)
     except REFUSED as error:
         answer = str(error)
     assert len(asked) == tries
@@ -133,5 +134,4 @@ def test_patience_ends_the_repeats_and_the_last_error_comes_out(patience: float,
 
 
 def test_what_succeeds_is_not_repeated() -> None:
-    worth = retry.policy(GET, 10)["retry"]
-    assert not worth(state_after(None, 1, 0))
+    assert retry.repeats(Retrying, GET, 10)(lambda: "at once") == "at once"

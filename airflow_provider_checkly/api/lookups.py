@@ -1,0 +1,54 @@
+"""What is looked up once for all that ask within a few seconds: a thousand waits may start together."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Hashable
+
+T = TypeVar("T")
+
+LIFE: Final = 5.0
+"""Seconds for which an answer is kept: a change is noticed so much later."""
+
+_known: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, Any]] = WeakKeyDictionary()
+"""Per event loop: answers, and futures of what is being looked up. Only the latter hold the loop."""
+
+
+async def shared(key: Hashable, look_up: Callable[[], Awaitable[T]]) -> T:
+    """Look something up, or return what another one who asked so found just now.
+
+    The first who asks looks up, in its own task; where that fails or is cancelled, each looks up.
+
+    :param key: all that decides what is found.
+    """
+    loop = asyncio.get_running_loop()
+    known = _known.setdefault(loop, {})
+    if key not in known:
+        return await _first(loop, known, key, look_up)
+    found: T | asyncio.Future[T] = known[key]
+    if not isinstance(found, asyncio.Future):
+        return found
+    await asyncio.wait((found,))
+    return await look_up() if found.cancelled() else found.result()
+
+
+async def _first(
+    loop: asyncio.AbstractEventLoop,
+    known: dict[Hashable, Any],
+    key: Hashable,
+    look_up: Callable[[], Awaitable[T]],
+) -> T:
+    others = known[key] = loop.create_future()
+    try:
+        found = known[key] = await look_up()
+        others.set_result(found)
+        loop.call_later(LIFE, known.pop, key)
+        return found
+    finally:
+        if not others.done():
+            del known[key]
+            others.cancel()
