@@ -139,14 +139,15 @@ LAYERS: dict[str, set[str]] = {
     "analyses": {"api", "details", "explain"},
     "reasons": {"analyses", "api", "decision", "explain", "hooks", "report"},
     "waiter": {
-        "arguments",
-        *("api", "check_tags", "connection", "decision", "exceptions", "gate", "hooks", "links"),
-        *("reasons", "report", "triggers", "verdict"),
+        *("arguments", "check_tags", "connection", "decision", "exceptions", "gate", "hooks", "links"),
+        *("reasons", "report", "triggers", "verdict", "api"),
     },
-    "runner": {"api", "arguments", "checkpoint", "hooks", "triggers", "verdict", "waiter"},
     "secret_values": {"api"},
-    "operators": {"api", "arguments", "connection", "hooks", "orders", "runner", "secret_values", "verdict"},
-    "sensors": {"api", "arguments", "connection", "exceptions", "hooks", "triggers", "verdict", "waiter"},
+    "operators": {
+        *("api", "arguments", "checkpoint", "connection", "gate", "hooks", "orders", "secret_values"),
+        *("triggers", "verdict", "waiter"),
+    },
+    "sensors": {"api", "arguments", "connection", "triggers", "verdict", "waiter"},
 }
 
 

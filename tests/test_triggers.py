@@ -109,9 +109,6 @@ def test_no_event_before_its_time() -> None:
         )
         assert len(events(trigger)) == 1
         assert least <= time.monotonic() - began < most
-    keywords = triggers.deferral(CONN, ids, in_seconds(60))
-    assert keywords["trigger"].hold_back >= triggers.SETTLING
-    assert keywords["trigger"].not_before == pytest.approx(in_seconds(keywords["trigger"].hold_back), abs=1)
 
 
 @pytest.mark.usefixtures("checkly")
@@ -178,6 +175,11 @@ def test_what_is_unexpected_is_let_through(monkeypatch: pytest.MonkeyPatch) -> N
 
 # Kill (Airflow 3.3+)
 
+
+async def nobody_waits() -> bool:
+    return False
+
+
 RUN = "run"
 TI = SimpleNamespace(dag_id="dag", task_id="w", run_id=RUN, map_index=1)
 STATES: list[tuple[str, str, bool, bool]] = [
@@ -243,11 +245,7 @@ def test_kill_survives_being_cancelled_every_second(
     ids = start(NEVER_ENDS)
     checkly.fail(method="POST", path="cancel", delay=1.5)
     trigger = ChecklySessionTrigger(CONN, ids, in_seconds(60), cancel_on_kill=True)
-
-    async def awaited(*_: object) -> bool:
-        return False
-
-    monkeypatch.setattr(triggers, "_is_awaited", awaited)
+    monkeypatch.setattr(trigger, "_is_awaited", nobody_waits)
     trigger.task_instance = TI  # type: ignore[assignment]
 
     async def kill() -> None:
@@ -281,11 +279,8 @@ def test_kill_is_bounded(checkly: Emulator, monkeypatch: pytest.MonkeyPatch) -> 
     ids = start(NEVER_ENDS)
     checkly.fail(method="POST", path="cancel", delay=5)
 
-    async def awaited(*_: object) -> bool:
-        return False
-
-    monkeypatch.setattr(triggers, "_is_awaited", awaited)
     trigger = ChecklySessionTrigger(CONN, ids, in_seconds(60), cancel_on_kill=True)
+    monkeypatch.setattr(trigger, "_is_awaited", nobody_waits)
     trigger.task_instance = TI  # type: ignore[assignment]
     began = time.monotonic()
     asyncio.run(trigger.on_kill())
