@@ -7,6 +7,7 @@ task instance's `max_tries`, a retry leaves it: so what is stored counts only wh
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -34,7 +35,7 @@ class Checkpoint:
     @contextmanager
     def starting(self, name: str) -> Iterator[None]:
         """Remember that sessions may be started, under a name where they have one, unless none surely was."""
-        self._remember({"max_tries": self._max_tries, "ids": [], "name": name})
+        self._remember({"max_tries": self._max_tries, "ids": [], "name": name, "at": time.time()})
         try:
             yield
         except ChecklyError as error:
@@ -46,27 +47,23 @@ class Checkpoint:
         """Remember the sessions that were started."""
         self._remember({"max_tries": self._max_tries, "ids": list(session_ids), "name": ""})
 
-    def earlier(self, find: Callable[[str], str | None]) -> list[str]:
+    def earlier(self, find: Callable[[str, float], str | None]) -> list[str]:
         """Return the sessions that an earlier try started, [] where this try starts afresh.
 
-        :param find: finds the session that a try which was cut off may have started under a name.
+        :param find: finds the session that a try which was cut off may have started under a name, at a time.
         """
         match None if self._store is None else self._store.get(KEY):
-            case {"max_tries": self._max_tries, "ids": [], "name": str(name)}:
-                return _lost(name, find)
-            case {"max_tries": self._max_tries, "ids": [*ids]}:
+            case {"max_tries": self._max_tries, "ids": [_, *_] as ids}:
                 return [str(each) for each in ids]
+            case {"max_tries": self._max_tries, "name": str(name), **more}:
+                log.warning("An earlier try was cut off while it triggered checks: sessions may already run.")
+                at = more.get("at")
+                if name and (session_id := find(name, at if isinstance(at, float) else 0.0)):
+                    log.info("Found test session %s by its name, %r.", session_id, name)
+                    return [session_id]
+                log.warning("They cannot be found; the checks are triggered again.")
         return []
 
     def _remember(self, value: JsonObject) -> None:
         if self._store is not None:
             self._store.set(KEY, value)
-
-
-def _lost(name: str, find: Callable[[str], str | None]) -> list[str]:
-    log.warning("An earlier try was cut off while it triggered checks: sessions may already run.")
-    if name and (session_id := find(name)):
-        log.info("Found test session %s by its name, %r.", session_id, name)
-        return [session_id]
-    log.warning("They cannot be found; the checks are triggered again.")
-    return []

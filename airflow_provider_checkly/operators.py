@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowSkipException
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.gate import Gate
 
 log = logging.getLogger(__name__)
+
+SKEW: Final = 60.0
+"""Seconds by which the clocks of a worker and of Checkly may differ."""
 
 
 class ChecklyRunChecksOperator(SessionWaiter):
@@ -176,10 +180,20 @@ class ChecklyRunChecksOperator(SessionWaiter):
 
     def _earlier(self, checkpoint: Checkpoint) -> list[JsonObject]:
         try:
-            return self._read(checkpoint.earlier(self.hook.find_test_session))
+            return self._read(checkpoint.earlier(self._find))
         except ChecklyNotFound as error:
             log.warning("%s The checks are triggered again.", error)
             return []
+
+    def _find(self, name: str, since: float) -> str | None:
+        """Return the test session with a name, which older ones may bear, too."""
+        session_id = self.hook.find_test_session(name)
+        session = self.hook.get_test_session(session_id) if session_id else {}
+        try:
+            started = datetime.fromisoformat(str(session.get("startedAt"))).timestamp()
+        except ValueError:
+            return None
+        return session_id if started > since - SKEW else None
 
     def _failed(self, sessions: Sequence[JsonObject]) -> list[JsonObject]:
         """Return the sessions that another try cannot go on with."""

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import json
 import time
+from importlib import import_module
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,24 @@ def test_what_is_stored() -> None:
     module, _, name = trigger.serialize()[0].rpartition(".")
     assert getattr(__import__(module, fromlist=[name]), name) is ChecklySessionTrigger
     assert stored(ChecklySessionTrigger(CONN, [PASSES], 1)).hold_back == 0
+
+
+def test_what_an_older_release_stored(checkly: Emulator) -> None:
+    """Pitfall 54: the arguments that 0.1.0 left in the database build a trigger, all or the least of them."""
+    ids = start(PASSES)
+    path, arguments = json.loads(
+        """["airflow_provider_checkly.triggers.ChecklySessionTrigger", {"checkly_conn_id": "checkly_default",
+        "session_ids": ["ID"], "deadline": 1790000000.5, "stop_on": ["CANCELLED", "FAILED", "TIMED_OUT"],
+        "not_before": 1780000000.25, "hold_back": 8.0, "cancel_on_kill": true, "resource": "check-sessions"}]
+        """.replace("ID", ids[0])
+    )
+    module, _, name = path.rpartition(".")
+    kind = getattr(import_module(module), name)
+    assert json.loads(json.dumps(kind(**arguments).serialize())) == [path, arguments]
+    for stored_arguments in (arguments, {name: arguments[name] for name in list(arguments)[:3]}):
+        (event,) = events(kind(**{**stored_arguments, "deadline": in_seconds(10)}))
+        assert event["sessions"][0]["status"] == "PASSED"
+    assert cancels(checkly) == []
 
 
 def test_one_event_in_every_case(checkly: Emulator) -> None:
@@ -111,8 +130,7 @@ def test_no_event_before_its_time() -> None:
         assert least <= time.monotonic() - began < most
 
 
-@pytest.mark.usefixtures("checkly")
-def test_two_triggerers_at_once() -> None:
+def test_two_triggerers_at_once(checkly: Emulator) -> None:
     """Pitfall 25: a trigger only reads."""
     ids = start(PASSES, FAILS)
 
@@ -124,6 +142,7 @@ def test_two_triggerers_at_once() -> None:
 
     first, second = asyncio.run(both())
     assert first == second
+    assert [record.method for record in checkly.requests].count("POST") == 1
 
 
 def test_stopped_in_mid_wait(checkly: Emulator) -> None:

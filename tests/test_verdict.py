@@ -196,6 +196,43 @@ def test_events_that_are_not_ours(event: object) -> None:
         Outcome.from_event(event)
 
 
+# Literal, as release 0.1.0 left them in the database: today's code must read them.
+STORED_EVENT = """{"version": 1, "session_ids": ["c0000000-0000-4000-8000-000000000001",
+"c0000000-0000-4000-8000-000000000002"], "unfinished": ["c0000000-0000-4000-8000-000000000002"], "late": true,
+"error": null, "sessions": [{"checkSessionId": "c0000000-0000-4000-8000-000000000001", "status": "PASSED",
+"checkId": "c0000000-0000-4000-8000-000000000003", "name": "Homepage", "checkSessionLink": "https://x/1",
+"results": []}]}"""
+STORED_ERROR = """{"version": 1, "session_ids": ["c0000000-0000-4000-8000-000000000001"], "unfinished": [],
+"late": false, "sessions": [], "error": {"type": "ChecklyAuthError", "text": "GET /x: 401", "status": 401}}"""
+STORED_LARGE = """{"version": 1, "session_ids": ["c0000000-0000-4000-8000-000000000001"], "unfinished": [],
+"late": false, "error": null, "sessions": null}"""
+STORED_TEST_SESSION = """{"version": 1, "session_ids": ["c0000000-0000-4000-8000-000000000001"],
+"unfinished": [], "late": false, "error": null, "sessions": [{"status": "FAILED", "name": "dag.task run",
+"testSessionId": "c0000000-0000-4000-8000-000000000001", "testSessionLink": "https://x/1", "results": []}]}"""
+
+
+def test_what_an_older_release_stored() -> None:
+    """Pitfall 54."""
+    late = Outcome.from_event(json.loads(STORED_EVENT))
+    assert (late.late, late.unfinished) == (True, ("c0000000-0000-4000-8000-000000000002",))
+    assert [model.status(each) for each in late.final] == ["PASSED"]
+    with pytest.raises(ChecksTimedOut, match="1 of 2"):
+        concluded(late)
+    error = Outcome.from_event(json.loads(STORED_ERROR)).error
+    assert isinstance(error, ChecklyAuthError)
+    assert (str(error), error.status, error.permanent) == ("GET /x: 401", 401, True)
+    assert Outcome.from_event(json.loads(STORED_LARGE)).sessions is None
+    with pytest.raises(ChecksFailed):
+        concluded(Outcome.from_event(json.loads(STORED_TEST_SESSION)))
+
+
+def test_what_a_newer_release_adds_is_no_harm() -> None:
+    """Pitfall 54: workers may be updated after the triggerer."""
+    event = {**json.loads(STORED_ERROR), "more": 1}
+    event["error"]["more"] = 1
+    assert isinstance(Outcome.from_event(event).error, ChecklyAuthError)
+
+
 def test_an_event_names_only_our_errors() -> None:
     event = Outcome((ID(1),), error=ChecklyError("x")).to_event()
     for name in ("TYPE_CHECKING", "Exception", "REFUSALS", "annotations"):
