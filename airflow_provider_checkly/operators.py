@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowSkipException
 
 from airflow_provider_checkly import arguments, orders, secret_values
 from airflow_provider_checkly.api import model
-from airflow_provider_checkly.api.errors import ChecklyNotFound, ChecksNotRun, InvalidInput, NoMatchingChecks
+from airflow_provider_checkly.api.errors import ChecksNotRun, InvalidInput, NoMatchingChecks
 from airflow_provider_checkly.checkpoint import Checkpoint
 from airflow_provider_checkly.connection import CHECK_SESSIONS, TEST_SESSIONS
 from airflow_provider_checkly.hooks import ChecklyHook, require_all
@@ -31,9 +30,6 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.gate import Gate
 
 log = logging.getLogger(__name__)
-
-SKEW: Final = 60.0
-"""Seconds by which the clocks of a worker and of Checkly may differ."""
 
 
 class ChecklyRunChecksOperator(SessionWaiter):
@@ -157,8 +153,8 @@ class ChecklyRunChecksOperator(SessionWaiter):
 
     def _sessions(self, context: Context, until: float) -> list[JsonObject]:
         """Return the sessions to wait for: those of an earlier try that was cut off, else new ones."""
-        checkpoint = Checkpoint(context)
-        earlier = self._earlier(checkpoint)
+        checkpoint = Checkpoint(context, self.hook, self.resource)
+        earlier = checkpoint.earlier()
         failed = self._failed(earlier)
         if earlier and not failed and self.reattach:
             log.info("Going on with the %d session(s) of an earlier try.", len(earlier))
@@ -177,23 +173,6 @@ class ChecklyRunChecksOperator(SessionWaiter):
             raise
         checkpoint.started([model.session_id(session) for session in sessions])
         return sessions
-
-    def _earlier(self, checkpoint: Checkpoint) -> list[JsonObject]:
-        try:
-            return self._read(checkpoint.earlier(self._find))
-        except ChecklyNotFound as error:
-            log.warning("%s The checks are triggered again.", error)
-            return []
-
-    def _find(self, name: str, since: float) -> str | None:
-        """Return the test session with a name, which older ones may bear, too."""
-        session_id = self.hook.find_test_session(name)
-        session = self.hook.get_test_session(session_id) if session_id else {}
-        try:
-            started = datetime.fromisoformat(str(session.get("startedAt"))).timestamp()
-        except ValueError:
-            return None
-        return session_id if started > since - SKEW else None
 
     def _failed(self, sessions: Sequence[JsonObject]) -> list[JsonObject]:
         """Return the sessions that another try cannot go on with."""
@@ -214,12 +193,9 @@ class ChecklyRunChecksOperator(SessionWaiter):
 
     def _start(self, context: Context, until: float) -> list[JsonObject]:  # noqa: ARG002 - for test sessions
         """Start new sessions."""
+        options = {"all_checks": self.all_checks, "refresh_cache": self.refresh_cache}
         return self.hook.trigger_check_sessions(
-            self.check_ids,
-            self.tags,
-            all_checks=self.all_checks,
-            refresh_cache=self.refresh_cache,
-            timeout=until - time.time(),
+            self.check_ids, self.tags, **options, timeout=until - time.time()
         )
 
     def _again(
@@ -285,13 +261,8 @@ class ChecklyRunTestSessionOperator(ChecklyRunChecksOperator):
     """
 
     template_fields: Sequence[str] = (
-        "checkly_conn_id",
-        "check_ids",
-        "tags",
-        "run_location",
-        "name",
-        "metadata",
-        "environment_variables",
+        *ChecklyRunChecksOperator.template_fields,
+        *("run_location", "name", "metadata", "environment_variables"),
     )
     resource = TEST_SESSIONS
 
@@ -320,8 +291,7 @@ class ChecklyRunTestSessionOperator(ChecklyRunChecksOperator):
         if self.name is not None:
             return orders.text(self.name, "name")
         ti = context["ti"]
-        mapped = ti.map_index is not None and ti.map_index >= 0
-        index = f"[{ti.map_index}]" if mapped else ""
+        index = "" if ti.map_index is None or ti.map_index < 0 else f"[{ti.map_index}]"
         return f"{ti.dag_id}.{ti.task_id}{index} {ti.run_id} try {ti.try_number}"
 
     def _start(self, context: Context, until: float) -> list[JsonObject]:

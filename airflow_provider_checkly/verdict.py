@@ -75,7 +75,7 @@ class Outcome:
             "error": None if self.error is None else _error_fields(self.error),
             "sessions": [harmless(session) for session in self.sessions or ()],
         }
-        return event if _size(event) < LARGEST_EVENT else event | {"sessions": None}
+        return event if len(json.dumps(event)) < LARGEST_EVENT else event | {"sessions": None}
 
     @classmethod
     def from_event(cls, event: object) -> Outcome:
@@ -127,10 +127,6 @@ def complete(outcome: Outcome, read: Callable[[Sequence[str]], list[JsonObject]]
     return outcome if outcome.sessions is not None else replace(outcome, sessions=tuple(read(outcome.ids)))
 
 
-def _size(value: Json) -> int:
-    return len(json.dumps(value).encode())
-
-
 def harmless(value: JsonObject) -> JsonObject:
     """Rename keys that Airflow's serializers keep for themselves: `__x` becomes `checkly__x`."""
     renamed: JsonObject = json.loads(json.dumps(value), object_pairs_hook=_renamed)
@@ -144,7 +140,7 @@ def _renamed(pairs: list[tuple[str, Json]]) -> JsonObject:
 def for_xcom(sessions: Sequence[JsonObject]) -> list[JsonObject]:
     """Return sessions fit for XCom: no reserved keys, and without `results` if it were above 1 MiB."""
     fit = [harmless(session) for session in sessions]
-    size = _size(list(fit))
+    size = len(json.dumps(fit))
     if size <= LARGEST_XCOM:
         return fit
     log.warning("The sessions take %d bytes; XCom gets them without their results.", size)
@@ -174,7 +170,6 @@ def conclude(outcome: Outcome, decision: Decision) -> list[JsonObject]:
     :raises ChecksTimedOut: none did, but our deadline came first.
     :raises ChecklyUnreadable: not all sessions have ended, though the wait is over.
     """
-    final = outcome.final
     if decision.broke:
         failing = broken_sessions(outcome, decision)
         for session in failing:
@@ -182,6 +177,7 @@ def conclude(outcome: Outcome, decision: Decision) -> list[JsonObject]:
         raise ChecksFailed(decision.text(), failing)
     if outcome.late and outcome.unfinished:
         raise _lateness(outcome)
+    final = outcome.final
     if not decision.passed:
         raise ChecklyUnreadable(
             f"{len(final)} of {len(outcome.ids)} sessions have ended, though the wait is over. "

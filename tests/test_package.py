@@ -129,7 +129,7 @@ LAYERS: dict[str, set[str]] = {
     "hook_of_results": {"api", "base_hook", "endpoints_of_results"},
     "check_tags": {"api", "decision", "endpoints_of_results", "hooks"},
     "triggers": {"api", "connection", "hooks", "verdict"},
-    "checkpoint": {"api"},
+    "checkpoint": {"api", "connection", "hooks"},
     "notifications": {"api", "arguments"},
     "retry_policy": {"api"},
     "details": {"api"},
