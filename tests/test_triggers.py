@@ -279,12 +279,14 @@ def test_kill_survives_being_cancelled_every_second(
     assert session["status"] == "CANCELLED"
 
 
+@pytest.mark.parametrize("status", [403, 404, 500])
 def test_kill_that_checkly_refuses(
-    checkly: Emulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    status: int, checkly: Emulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Pitfall 4: 403 is no error, and the log says what Checkly stops."""
+    """Pitfall 4: that is no error, and the log says what Checkly stops."""
+    monkeypatch.setattr(triggers, "CANCEL_SECONDS", 1)
     ids = start(NEVER_ENDS)
-    checkly.fail(method="POST", path="cancel", status=403)
+    checkly.fail(method="POST", path="cancel", status=status, times=None)
     trigger = ChecklySessionTrigger(CONN, ids, in_seconds(60), cancel_on_kill=True)
     with caplog.at_level("INFO"):
         killed(trigger, monkeypatch, "failed", ids)
