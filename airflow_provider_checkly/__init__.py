@@ -9,29 +9,26 @@ def get_provider_info() -> dict[str, object]:
     """Return what Airflow's providers manager registers (entry point `apache_airflow_provider`)."""
     from airflow_provider_checkly.connection import FORM_BEHAVIOUR, FORM_FIELDS, TYPE  # noqa: PLC0415
 
-    module = __name__
+    integration = {"integration-name": "Checkly"}
+    modules = {
+        kind: [{**integration, "python-modules": [f"{__name__}.{kind}"]}]
+        for kind in ("hooks", "operators", "sensors", "triggers")
+    }
     return {
         "package-name": "airflow-provider-checkly",
         "name": "Checkly",
         "description": "[Checkly](https://www.checklyhq.com): trigger checks, wait, gate on the result.",
         "versions": [__version__],
         "integrations": [
-            {
-                "integration-name": "Checkly",
-                "external-doc-url": "https://www.checklyhq.com/docs",
-                "tags": ["service"],
-            }
+            {**integration, "external-doc-url": "https://www.checklyhq.com/docs", "tags": ["service"]}
         ],
-        "hooks": [{"integration-name": "Checkly", "python-modules": [f"{module}.hooks"]}],
-        "operators": [{"integration-name": "Checkly", "python-modules": [f"{module}.operators"]}],
-        "sensors": [{"integration-name": "Checkly", "python-modules": [f"{module}.sensors"]}],
-        "triggers": [{"integration-name": "Checkly", "python-modules": [f"{module}.triggers"]}],
-        "notifications": [f"{module}.notifications.ChecklyHeartbeatNotifier"],
-        "extra-links": [f"{module}.links.ChecklySessionLink"],
+        **modules,
+        "notifications": [f"{__name__}.notifications.ChecklyHeartbeatNotifier"],
+        "extra-links": [f"{__name__}.links.ChecklySessionLink"],
         "connection-types": [
             {
                 "connection-type": TYPE,
-                "hook-class-name": f"{module}.hooks.ChecklyHook",
+                "hook-class-name": f"{__name__}.hooks.ChecklyHook",
                 "ui-field-behaviour": FORM_BEHAVIOUR,
                 "conn-fields": FORM_FIELDS,
             }

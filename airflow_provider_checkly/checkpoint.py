@@ -7,76 +7,84 @@ task instance's `max_tries`, a retry leaves it: so what is stored counts only wh
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Protocol
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
 
-from airflow_provider_checkly.api.errors import ChecklyError
+from airflow_provider_checkly.api.errors import ChecklyError, ChecklyNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_checkly.api.wire import Json, JsonObject
+    from airflow_provider_checkly.api.wire import JsonObject
+    from airflow_provider_checkly.connection import Resource
+    from airflow_provider_checkly.hooks import ChecklyHook
 
 log = logging.getLogger(__name__)
 
 KEY: Final = "checkly_check_sessions"
-
-
-class Store(Protocol):
-    """The part of Airflow's `task_state_store` that is used."""
-
-    def get(self, key: str, /) -> Json:
-        """Return what is stored, None if nothing is."""
-
-    def set(self, key: str, value: JsonObject, /) -> None:
-        """Store a value."""
+SKEW: Final = 60.0
+"""Seconds by which the clocks of a worker and of Checkly may differ."""
 
 
 class Checkpoint:
     """Where a try finds and leaves the ids of its check sessions; does nothing before Airflow 3.3."""
 
-    def __init__(self, context: Context) -> None:
-        self._store: Store | None = context.get("task_state_store")
-        self._ti = context["ti"]
+    def __init__(self, context: Context, hook: ChecklyHook, resource: Resource) -> None:
+        self._store = context.get("task_state_store")
+        self._max_tries = context["ti"].max_tries
+        self._hook = hook
+        self._resource = resource
 
     @contextmanager
     def starting(self, name: str) -> Iterator[None]:
         """Remember that sessions may be started, under a name where they have one, unless none surely was."""
-        self._remember([], name)
+        self._remember({"max_tries": self._max_tries, "ids": [], "name": name, "at": time.time()})
         try:
             yield
         except ChecklyError as error:
-            if self._store is not None and not error.may_have_started:
-                self._store.set(KEY, {})
+            if not error.may_have_started:
+                self._remember({})
             raise
 
     def started(self, session_ids: Sequence[str]) -> None:
         """Remember the sessions that were started."""
-        self._remember(session_ids, "")
+        self._remember({"max_tries": self._max_tries, "ids": list(session_ids), "name": ""})
 
-    def earlier(self, find: Callable[[str], str | None] | None = None) -> list[str]:
-        """Return the sessions that an earlier try started, [] where this try starts afresh.
+    def earlier(self) -> list[JsonObject]:
+        """Return the sessions that an earlier try started, [] where this try starts afresh."""
+        try:
+            return self._hook.read_sessions(self._earlier_ids(), self._resource)
+        except ChecklyNotFound as error:
+            log.warning("%s The checks are triggered again.", error)
+            return []
 
-        :param find: finds the session that a try which was cut off may have started under a name.
-        """
-        stored = None if self._store is None else self._store.get(KEY)
-        match stored:
-            case {"max_tries": int(tries), "ids": [*ids], "name": str(name)} if tries == self._ti.max_tries:
-                return [str(each) for each in ids] or _lost(name, find)
+    def _earlier_ids(self) -> list[str]:
+        match None if self._store is None else self._store.get(KEY):
+            case {"max_tries": self._max_tries, "ids": [_, *_] as ids}:
+                return [str(each) for each in ids]
+            case {"max_tries": self._max_tries, "name": str(name), **more}:
+                log.warning("An earlier try was cut off while it triggered checks: sessions may already run.")
+                at = more.get("at")
+                if name and (session_id := self._find(name, at if isinstance(at, float) else 0.0)):
+                    log.info("Found test session %s by its name, %r.", session_id, name)
+                    return [session_id]
+                log.warning("They cannot be found; the checks are triggered again.")
         return []
 
-    def _remember(self, session_ids: Sequence[str], name: str) -> None:
+    def _find(self, name: str, since: float) -> str | None:
+        """Return the test session that was started under a name; older ones may bear it, too."""
+        session_id = self._hook.find_test_session(name)
+        session = self._hook.get_test_session(session_id) if session_id else {}
+        try:
+            started = datetime.fromisoformat(str(session.get("startedAt"))).timestamp()
+        except ValueError:
+            return None
+        return session_id if started > since - SKEW else None
+
+    def _remember(self, value: JsonObject) -> None:
         if self._store is not None:
-            value: JsonObject = {"max_tries": self._ti.max_tries, "ids": list(session_ids), "name": name}
             self._store.set(KEY, value)
-
-
-def _lost(name: str, find: Callable[[str], str | None] | None) -> list[str]:
-    log.warning("An earlier try was cut off while it triggered checks: sessions may already run.")
-    if name and find and (session_id := find(name)):
-        log.info("Found test session %s by its name, %r.", session_id, name)
-        return [session_id]
-    log.warning("They cannot be found; the checks are triggered again.")
-    return []

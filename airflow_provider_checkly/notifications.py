@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEFAULT_HOST: Final = "https://ping.checklyhq.com"
-METHODS: Final = ("GET", "POST")
 
 
 class ChecklyHeartbeatNotifier(BaseNotifier):
@@ -52,15 +51,16 @@ class ChecklyHeartbeatNotifier(BaseNotifier):
             raise InvalidInput("One of url and checkly_heartbeat_conn_id must be given, not both.")
         self.url = url
         self.checkly_heartbeat_conn_id = checkly_heartbeat_conn_id
-        arguments.one_of(method, METHODS, "method")
-        self.method: Literal["GET", "POST"] = method
+        arguments.one_of(method, ("GET", "POST"), "method")
+        self.method = method
 
     def notify(self, context: Context) -> None:
         """Ping."""
         from airflow_provider_checkly.api import pings  # noqa: PLC0415 - loads requests, where it is needed
 
         try:
-            url = pings.checked_url(self._address())
+            conn_id = self.checkly_heartbeat_conn_id
+            url = pings.checked_url(address(BaseHook.get_connection(conn_id)) if conn_id else self.url)
             mask_secret(url)
             mask_secret(url.rstrip("/").rpartition("/")[2])
             pings.send(pings.Ping(url, self.method, source(context)))
@@ -72,11 +72,6 @@ class ChecklyHeartbeatNotifier(BaseNotifier):
     async def async_notify(self, context: Context) -> None:
         """Ping from a triggerer, without blocking its event loop."""
         await asyncio.to_thread(self.notify, context)
-
-    def _address(self) -> str:
-        if self.checkly_heartbeat_conn_id is None:
-            return self.url or ""
-        return address(BaseHook.get_connection(self.checkly_heartbeat_conn_id))
 
 
 def address(connection: Connection) -> str:

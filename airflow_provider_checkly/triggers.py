@@ -6,24 +6,21 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
+from dataclasses import KW_ONLY, dataclass, fields
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.common.compat.sdk import XCom, conf
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
-from airflow_provider_checkly.api import model
 from airflow_provider_checkly.api.errors import ChecklyError
 from airflow_provider_checkly.connection import CHECK_SESSIONS
 from airflow_provider_checkly.hooks import ChecklyHook
-from airflow_provider_checkly.verdict import Outcome
+from airflow_provider_checkly.verdict import Outcome, unfinished
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Sequence
-    from datetime import datetime
-
-    from airflow.executors.workloads import TaskInstance
 
     from airflow_provider_checkly.api.wire import JsonObject
     from airflow_provider_checkly.connection import Resource
@@ -46,6 +43,7 @@ SETTLING: Final = 3.0
 """Seconds beyond the supervisor's heartbeat interval that a deferral must last (Airflow 3.1 to 3.3.2)."""
 
 
+@dataclass(eq=False, repr=False)
 class ChecklySessionTrigger(BaseTrigger):
     """Wait until check sessions have ended, or the deadline has come, and report the outcome in one event.
 
@@ -59,44 +57,26 @@ class ChecklySessionTrigger(BaseTrigger):
     :param resource: "check-sessions" or "test-sessions".
     """
 
-    def __init__(
-        self,
-        checkly_conn_id: str,
-        session_ids: Sequence[str],
-        deadline: float,
-        *,
-        stop_on: Sequence[str] = (),
-        not_before: float = 0,
-        hold_back: float = 0,
-        cancel_on_kill: bool = False,
-        resource: Resource = CHECK_SESSIONS,
-    ) -> None:
+    checkly_conn_id: str
+    session_ids: Sequence[str]
+    deadline: float
+    _: KW_ONLY
+    stop_on: Sequence[str] = ()
+    not_before: float = 0
+    hold_back: float = 0
+    cancel_on_kill: bool = False
+    resource: Resource = CHECK_SESSIONS
+
+    def __post_init__(self) -> None:
+        """Prepare what is not stored."""
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow does not annotate it
-        self.checkly_conn_id = checkly_conn_id
-        self.session_ids = list(session_ids)
-        self.deadline = deadline
-        self.stop_on = sorted(stop_on)
-        self.not_before = not_before
-        self.hold_back = hold_back
-        self.cancel_on_kill = cancel_on_kill
-        self.resource = resource
-        self._known: dict[str, JsonObject | None] = dict.fromkeys(session_ids)
+        self.session_ids, self.stop_on = list(self.session_ids), sorted(self.stop_on)
+        self._known: dict[str, JsonObject | None] = dict.fromkeys(self.session_ids)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments, which hold no secrets."""
-        return (
-            "airflow_provider_checkly.triggers.ChecklySessionTrigger",
-            {
-                "checkly_conn_id": self.checkly_conn_id,
-                "session_ids": self.session_ids,
-                "deadline": self.deadline,
-                "stop_on": self.stop_on,
-                "not_before": self.not_before,
-                "hold_back": self.hold_back,
-                "cancel_on_kill": self.cancel_on_kill,
-                "resource": self.resource,
-            },
-        )
+        arguments = {field.name: getattr(self, field.name) for field in fields(self)}
+        return f"{__name__}.ChecklySessionTrigger", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event: a ChecklyError becomes its content, anything unexpected is let through."""
@@ -108,9 +88,8 @@ class ChecklySessionTrigger(BaseTrigger):
         yield TriggerEvent(outcome.to_event())
 
     async def _outcome(self) -> Outcome:
-        hook = ChecklyHook(self.checkly_conn_id)
         try:
-            waited = await hook.adrive(
+            waited = await ChecklyHook(self.checkly_conn_id).adrive(
                 self.session_ids,
                 self.deadline,
                 resource=self.resource,
@@ -120,110 +99,65 @@ class ChecklySessionTrigger(BaseTrigger):
         except ChecklyError as error:
             log.warning("The wait ended: %s", error)
             return Outcome(tuple(self.session_ids), error=error)
-        return Outcome.of(self.session_ids, waited)
+        return Outcome.of(self._known, late=waited.late)
 
     async def on_kill(self) -> None:
         """Cancel the unfinished sessions where a user ended the task (Airflow 3.3+); raise nothing."""
         if self.cancel_on_kill:
-            await _to_the_end(self._cancel_unless_awaited(), KILL_SECONDS)
+            await _to_the_end(self._cancel_unless_awaited())
 
     async def _cancel_unless_awaited(self) -> None:
-        unfinished = [i for i, seen in self._known.items() if seen is None or not model.is_final(seen)]
         try:
-            if self.task_instance is None or await _is_awaited(
-                self.task_instance, IDS_KEYS[self.resource], self.session_ids
-            ):
-                log.info("Nothing is cancelled: the task still waits for these check sessions.")
-                return
-            await ChecklyHook(self.checkly_conn_id).acancel_sessions(
-                unfinished, self.resource, CANCEL_SECONDS
-            )
+            async with asyncio.timeout(KILL_SECONDS):
+                if await self._is_awaited():
+                    log.info("Nothing is cancelled: the task still waits for these check sessions.")
+                    return
+                hook = ChecklyHook(self.checkly_conn_id)
+                await hook.acancel_sessions(unfinished(self._known), self.resource, CANCEL_SECONDS)
+        except TimeoutError:
+            log.warning("It took too long; sessions may go on at Checkly.")
         except Exception:  # a kill must not fail; what cannot be known cancels nothing
             log.exception("Nothing was cancelled.")
 
+    async def _is_awaited(self) -> bool:
+        """Return whether the task goes on waiting for these sessions.
 
-async def _is_awaited(ti: TaskInstance, key: str, session_ids: Sequence[str]) -> bool:
-    """Return whether the task goes on waiting for these sessions.
+        `on_kill` also fires in a triggerer that was frozen while another one took over. A user's action
+        leaves the task neither deferred nor up for retry, or with the ids of a new try: XCom is wiped at its
+        start.
+        """
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415 - 3.3+ only
 
-    `on_kill` also fires in a triggerer that was frozen while another one took over. A user's action leaves
-    the task neither deferred nor up for retry, or with the ids of a new try: XCom is wiped at its start.
-    """
-    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415 - 3.3+ only
+        if (ti := self.task_instance) is None:
+            return True
+        states = await sync_to_async(RuntimeTaskInstance.get_task_states)(
+            dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
+        )
+        ids = await sync_to_async(XCom.get_one)(
+            key=IDS_KEYS[self.resource],
+            dag_id=ti.dag_id,
+            task_id=ti.task_id,
+            run_id=ti.run_id,
+            map_index=ti.map_index,
+        )
+        name = ti.task_id if ti.map_index < 0 else f"{ti.task_id}_{ti.map_index}"
+        return states.get(ti.run_id, {}).get(name) in {"deferred", "up_for_retry"} and ids == self.session_ids
 
-    get_task_states = sync_to_async(RuntimeTaskInstance.get_task_states)
-    states = await get_task_states(
-        dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
-    )
-    get_xcom = sync_to_async(XCom.get_one)
-    ids = await get_xcom(
-        key=key, dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, map_index=ti.map_index
-    )
-    name = ti.task_id if ti.map_index < 0 else f"{ti.task_id}_{ti.map_index}"
-    return states.get(ti.run_id, {}).get(name) in {"deferred", "up_for_retry"} and ids == list(session_ids)
 
-
-async def _to_the_end(work: Coroutine[Any, Any, None], seconds: float) -> None:
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
     """Carry work out although Airflow 3.3 cancels `on_kill` again every second."""
-    task = asyncio.ensure_future(asyncio.wait_for(work, seconds))
+    task = asyncio.ensure_future(work)
     _UNDER_WAY.add(task)  # on Python 3.11 Airflow forgets `on_kill` before its end
     task.add_done_callback(_UNDER_WAY.discard)
     while not task.done():
         with suppress(asyncio.CancelledError):
             await asyncio.wait({task})
-    with suppress(asyncio.CancelledError):
-        try:
-            task.result()
-        except TimeoutError:
-            log.warning("It took too long; sessions may go on at Checkly.")
 
 
-class Deferral(TypedDict):
-    """The keywords of `BaseOperator.defer`."""
-
-    trigger: BaseTrigger
-    method_name: str
-    timeout: timedelta
-
-
-def deferral(
-    checkly_conn_id: str,
-    session_ids: Sequence[str],
-    deadline: float,
-    *,
-    stop_on: frozenset[str] = frozenset(),
-    cancel_on_kill: bool = False,
-    resource: Resource = CHECK_SESSIONS,
-) -> Deferral:
-    """Return the keywords for a deferral that starts now.
+def hold_back() -> float:
+    """Return for how many seconds after a deferral its trigger must hold its event back.
 
     The scheduler of Airflow 3.1 to 3.3.2 fails tasks that are resumed while the supervisor of the deferring
-    leg lingers, so the trigger holds its event back until that is over.
+    leg lingers.
     """
-    now = time.time()
-    hold_back = conf.getint("workers", "min_heartbeat_interval", fallback=0) + SETTLING
-    trigger = ChecklySessionTrigger(
-        checkly_conn_id,
-        session_ids,
-        deadline,
-        stop_on=sorted(stop_on),
-        not_before=now + hold_back,
-        hold_back=hold_back,
-        cancel_on_kill=cancel_on_kill,
-        resource=resource,
-    )
-    left = timedelta(seconds=max(0.0, deadline - now))
-    return {"trigger": trigger, "method_name": "execute_complete", "timeout": left + BACKSTOP}
-
-
-def deadline(timeout: float, start_date: datetime | None, execution_timeout: timedelta | None) -> float:
-    """Return when a wait ends, as absolute wall-clock time in seconds.
-
-    Airflow 3 does not apply `execution_timeout` while a task is deferred.
-
-    :param timeout: seconds from now.
-    :param start_date: when this try of the task started.
-    """
-    latest = time.time() + timeout
-    if execution_timeout is None or start_date is None:
-        return latest
-    return min(latest, (start_date + execution_timeout).timestamp())
+    return float(conf.getint("workers", "min_heartbeat_interval", fallback=0) + SETTLING)

@@ -5,25 +5,19 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from airflow.providers.common.compat.sdk import (
-    AirflowException,
-    AirflowFailException,
-    AirflowSkipException,
-)
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSkipException
 
 from airflow_provider_checkly.api import errors, model
-from airflow_provider_checkly.api.errors import ChecklyError, ChecklyUnreadable
+from airflow_provider_checkly.api.errors import ChecklyError, ChecklyRefused, ChecklyUnreadable
 from airflow_provider_checkly.decision import Rule, judge, some
 from airflow_provider_checkly.exceptions import ChecksFailed, ChecksTimedOut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from airflow_provider_checkly.api.waiting import Waited
     from airflow_provider_checkly.api.wire import Json, JsonObject
     from airflow_provider_checkly.decision import Decision
     from airflow_provider_checkly.gate import Gate
@@ -33,6 +27,12 @@ log = logging.getLogger(__name__)
 EVENT_VERSION: Final = 1
 LARGEST_EVENT: Final = 64 * 1024
 LARGEST_XCOM: Final = 1024 * 1024
+SOURCE: Final = "The trigger's event"
+ERRORS: Final[dict[str, type[ChecklyError]]] = {
+    name: kind
+    for name, kind in vars(errors).items()
+    if isinstance(kind, type) and issubclass(kind, ChecklyError)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,15 @@ class Outcome:
     error: ChecklyError | None = None
 
     @classmethod
-    def of(cls, ids: Sequence[str], waited: Waited) -> Outcome:
-        """Return the outcome of a wait."""
-        return cls(tuple(ids), tuple(waited.sessions.values()), waited.unfinished, waited.late)
+    def of(cls, known: Mapping[str, JsonObject | None], *, late: bool = False) -> Outcome:
+        """Return what is known of sessions, by id: the last state that was seen, None where none was."""
+        seen = tuple(session for session in known.values() if session)
+        return cls(tuple(known), seen, tuple(unfinished(known)), late)
+
+    @property
+    def final(self) -> list[JsonObject]:
+        """The sessions that have ended."""
+        return [session for session in self.sessions or () if model.is_final(session)]
 
     def to_event(self) -> JsonObject:
         """Return the payload of a trigger event: JSON, no secrets, below 64 KiB."""
@@ -65,10 +71,10 @@ class Outcome:
             "session_ids": list(self.ids),
             "unfinished": list(self.unfinished),
             "late": self.late,
-            "error": _error_to_json(self.error),
+            "error": None if self.error is None else _error_fields(self.error),
             "sessions": [harmless(session) for session in self.sessions or ()],
         }
-        return event if _size(event) < LARGEST_EVENT else event | {"sessions": None}
+        return event if len(json.dumps(event)) < LARGEST_EVENT else event | {"sessions": None}
 
     @classmethod
     def from_event(cls, event: object) -> Outcome:
@@ -80,60 +86,66 @@ class Outcome:
             case {
                 "version": 1,
                 "session_ids": [_, *_] as ids,
-                "unfinished": list(unfinished),
+                "unfinished": [*running],
                 "late": bool(late),
-                "error": None | {} as error,
+                "error": None | {"type": str(), "text": str(), "status": int()} as error,
                 "sessions": None | [*_] as sessions,
             }:
-                seen = None if sessions is None else _sessions_from_event(sessions)
-                return cls(_texts(ids), seen, _texts(unfinished), late, _error_from_json(error))
-        raise ChecklyUnreadable(f"The trigger's event is not understood: {model.quoted(repr(event))}.")
+                return cls(
+                    _uuids(ids),
+                    None if sessions is None else tuple(map(_session, sessions)),
+                    _uuids(running),
+                    late,
+                    None if error is None else _error(error),
+                )
+        raise ChecklyUnreadable(f"{SOURCE} is not understood: {model.quoted(repr(event))}.")
 
 
-def _sessions_from_event(sessions: Sequence[Json]) -> tuple[JsonObject, ...]:
-    source = "The trigger's event"
-    return tuple(model.checked_session(session, source, model.kind_of(session)) for session in sessions)
+def _uuids(values: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(model.uuid(value, SOURCE) for value in values))
 
 
-def _texts(values: Sequence[object]) -> tuple[str, ...]:
-    return tuple(model.uuid(value, "The trigger's event") for value in values)
+def _session(session: Json) -> JsonObject:
+    return model.checked_session(session, SOURCE, model.kind_of(session))
 
 
-def _size(value: Json) -> int:
-    return len(json.dumps(value).encode())
+def _error_fields(error: ChecklyError) -> JsonObject:
+    return {"type": type(error).__name__, "text": str(error), "status": getattr(error, "status", 0)}
+
+
+def _error(fields: Mapping[str, Any]) -> ChecklyError:
+    kind, text = ERRORS.get(fields["type"], ChecklyError), fields["text"]
+    return kind(text, status=fields["status"]) if issubclass(kind, ChecklyRefused) else kind(text)
+
+
+def unfinished(known: Mapping[str, JsonObject | None]) -> list[str]:
+    """Return the ids of sessions that are not known to have ended."""
+    return [session_id for session_id, seen in known.items() if seen is None or not model.is_final(seen)]
+
+
+def complete(outcome: Outcome, read: Callable[[Sequence[str]], list[JsonObject]]) -> Outcome:
+    """Return an outcome with its sessions, which are read again where the event was too small for them."""
+    return outcome if outcome.sessions is not None else replace(outcome, sessions=tuple(read(outcome.ids)))
 
 
 def harmless(value: JsonObject) -> JsonObject:
     """Rename keys that Airflow's serializers keep for themselves: `__x` becomes `checkly__x`."""
-    return {_harmless_key(key): _harmless_value(inner) for key, inner in value.items()}
+    renamed: JsonObject = json.loads(json.dumps(value), object_pairs_hook=_renamed)
+    return renamed
 
 
-def _harmless_key(key: str) -> str:
-    return f"checkly{key}" if key.startswith("__") else key
+def _renamed(pairs: list[tuple[str, Json]]) -> JsonObject:
+    return {f"checkly{key}" if key.startswith("__") else key: value for key, value in pairs}
 
 
-def _harmless_value(value: Json) -> Json:
-    if isinstance(value, dict):
-        return harmless(value)
-    return [_harmless_value(item) for item in value] if isinstance(value, list) else value
-
-
-def _error_to_json(error: ChecklyError | None) -> JsonObject | None:
-    if error is None:
-        return None
-    return {"type": type(error).__name__, "text": str(error), "status": getattr(error, "status", 0)}
-
-
-def _error_from_json(error: object) -> ChecklyError | None:
-    match error:
-        case None:
-            return None
-        case {"type": str(name), "text": str(text), "status": int(status)}:
-            known = getattr(errors, name, None)
-            if not (isinstance(known, type) and issubclass(known, ChecklyError)):
-                return ChecklyError(text)
-            return known(text, status=status) if issubclass(known, errors.ChecklyRefused) else known(text)
-    raise ChecklyUnreadable(f"The trigger's event holds an error that is not understood: {error!r}.")
+def for_xcom(sessions: Sequence[JsonObject]) -> list[JsonObject]:
+    """Return sessions fit for XCom: no reserved keys, and without `results` if it were above 1 MiB."""
+    fit = [harmless(session) for session in sessions]
+    size = len(json.dumps(fit))
+    if size <= LARGEST_XCOM:
+        return fit
+    log.warning("The sessions take %d bytes; XCom gets them without their results.", size)
+    return [{name: value for name, value in session.items() if name != "results"} for session in fit]
 
 
 def decide(outcome: Outcome, gate: Gate, tags: Mapping[str, Collection[str]] | None = None) -> Decision:
@@ -144,10 +156,9 @@ def decide(outcome: Outcome, gate: Gate, tags: Mapping[str, Collection[str]] | N
     """
     if outcome.error is not None:
         raise outcome.error
-    final = _final(outcome)
-    asked, ended = len(outcome.ids), len(final)
-    decision = judge(gate, final, tags=tags, pending=max(asked - ended, 0))
-    if ended >= asked:
+    asked, ended = len(outcome.ids), len(outcome.final)
+    decision = judge(gate, outcome.final, tags=tags, pending=max(asked - ended, 0))
+    if ended == asked:
         return decision
     end = Rule("end", f"{asked} sessions", f"{ended} ended", holds=False)
     return replace(decision, rules=(*decision.rules, end))
@@ -161,42 +172,31 @@ def conclude(outcome: Outcome, decision: Decision) -> list[JsonObject]:
     :raises ChecklyUnreadable: not all sessions have ended, though the wait is over.
     """
     if decision.broke:
-        raise _failure(broken_sessions(outcome, decision), decision)
+        failing = broken_sessions(outcome, decision)
+        for session in failing:
+            log.warning("%s %s: %s", model.label(session), model.status(session), model.link(session))
+        raise ChecksFailed(decision.text(), failing)
     if outcome.late and outcome.unfinished:
-        raise _lateness(outcome, outcome.sessions or ())
-    final = _final(outcome)
-    if not decision.passed or len(final) != len(outcome.ids):
+        raise _lateness(outcome)
+    final = outcome.final
+    if not decision.passed:
         raise ChecklyUnreadable(
             f"{len(final)} of {len(outcome.ids)} sessions have ended, though the wait is over. "
             f"That is no success."
         )
-    log.info("Passed: %s.", _counts(final))
+    counts = Counter(map(model.status, final))
+    log.info("Passed: %s.", ", ".join(f"{number} {status}" for status, number in sorted(counts.items())))
     return final
-
-
-def _final(outcome: Outcome) -> list[JsonObject]:
-    return [session for session in outcome.sessions or () if model.is_final(session)]
 
 
 def broken_sessions(outcome: Outcome, decision: Decision) -> list[JsonObject]:
     """Return the sessions with checks that broke the gate."""
     ids = {session_id for each in decision.broke for session_id in each.finding.session_ids}
-    return [session for session in _final(outcome) if model.session_id(session) in ids]
+    return [session for session in outcome.final if model.session_id(session) in ids]
 
 
-def _counts(sessions: Sequence[JsonObject]) -> str:
-    counts = Counter(model.status(session) for session in sessions)
-    return ", ".join(f"{number} {status}" for status, number in sorted(counts.items()))
-
-
-def _failure(failing: Sequence[JsonObject], decision: Decision) -> ChecksFailed:
-    for session in failing:
-        log.warning("%s %s: %s", model.label(session), model.status(session), model.link(session))
-    return ChecksFailed(decision.text(), failing)
-
-
-def _lateness(outcome: Outcome, sessions: Sequence[JsonObject]) -> ChecksTimedOut:
-    seen = {model.session_id(session): session for session in sessions}
+def _lateness(outcome: Outcome) -> ChecksTimedOut:
+    seen = {model.session_id(session): session for session in outcome.sessions or ()}
     lines = [_progress(session_id, seen.get(session_id)) for session_id in outcome.unfinished]
     return ChecksTimedOut(
         f"{len(lines)} of {len(outcome.ids)} sessions had not ended at the deadline (timeout or "
@@ -218,30 +218,6 @@ def first_link(sessions: Sequence[JsonObject], fail_on: frozenset[str]) -> str:
     return model.link(next(failing, sessions[0])) if sessions else ""
 
 
-def for_xcom(sessions: Sequence[JsonObject]) -> list[JsonObject]:
-    """Return sessions fit for XCom: no reserved keys, and without `results` if it were above 1 MiB."""
-    fit = [harmless(session) for session in sessions]
-    size = _size(list(fit))
-    if size <= LARGEST_XCOM:
-        return fit
-    log.warning("The sessions take %d bytes; XCom gets them without their results.", size)
-    return [{name: value for name, value in session.items() if name != "results"} for session in fit]
-
-
-def _also(error: ChecklyError, airflow: type[Exception]) -> ChecklyError:
-    """Return the same error, of a class that Airflow's handling of exceptions knows too."""
-    kind = type(error)
-    fields = {
-        "__module__": kind.__module__,
-        "__doc__": kind.__doc__,
-        "__reduce__": lambda twin: (kind, twin.args, twin.__dict__),  # a copy of it is the plain error
-    }
-    both = type(kind.__name__, (kind, airflow), fields)
-    twin: ChecklyError = both(*error.args)
-    twin.__dict__.update(error.__dict__)
-    return twin
-
-
 def for_airflow(
     error: ChecklyError, *, soft_fail: bool, retry_failed: bool, on_timeout: type[Exception]
 ) -> Exception:
@@ -259,20 +235,14 @@ def for_airflow(
     return _also(error, AirflowFailException if hopeless else AirflowException)
 
 
-@contextmanager
-def airflow_errors(
-    *, soft_fail: bool, retry_failed: bool = False, on_timeout: type[Exception] = AirflowException
-) -> Iterator[None]:
-    """Let each ChecklyError leave the task as Airflow should treat it."""
-    try:
-        yield
-    except ChecklyError as error:
-        leaving = for_airflow(error, soft_fail=soft_fail, retry_failed=retry_failed, on_timeout=on_timeout)
-        raise leaving.with_traceback(error.__traceback__) from error.__cause__
-
-
-def complete(outcome: Outcome, read: Callable[[Sequence[str]], list[JsonObject]]) -> Outcome:
-    """Return an outcome with its sessions, which are read again where the event was too small for them."""
-    if outcome.sessions is not None:
-        return outcome
-    return Outcome(outcome.ids, tuple(read(outcome.ids)), outcome.unfinished, outcome.late, outcome.error)
+def _also(error: ChecklyError, airflow: type[Exception]) -> ChecklyError:
+    """Return the same error, of a class that Airflow's handling of exceptions knows too."""
+    kind = type(error)
+    fields = {
+        "__module__": kind.__module__,
+        "__doc__": kind.__doc__,
+        "__reduce__": lambda twin: (kind, twin.args, twin.__dict__),  # a copy of it is the plain error
+    }
+    twin: ChecklyError = type(kind.__name__, (kind, airflow), fields)(*error.args)
+    twin.__dict__.update(error.__dict__)
+    return twin

@@ -6,6 +6,7 @@ import logging
 import signal
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowFailException,
     AirflowSkipException,
+    TaskDeferred,
 )
 from running import Store, TaskInstance, context, defer, events, run, stored
 
@@ -28,6 +30,7 @@ from airflow_provider_checkly.exceptions import (
     InvalidInput,
     NoMatchingChecks,
 )
+from airflow_provider_checkly.gate import Gate
 from airflow_provider_checkly.hooks import ChecklyHook
 from airflow_provider_checkly.operators import ChecklyRunChecksOperator
 
@@ -262,7 +265,7 @@ def test_the_link_leads_to_the_first_failing_session(*, deferrable: bool) -> Non
 
 @pytest.mark.usefixtures("_defers_at_once")
 def test_resuming_alone_tells_the_story(checkly: Emulator, caplog: pytest.LogCaptureFixture) -> None:
-    """Pitfalls 39, 43 and 57: the event is all that a resumed task needs, and its log says it all."""
+    """Pitfalls 36, 39, 43 and 57: the event is all that a resumed task needs, and its log says it all."""
     deferred = defer(task(check_ids=[PASSES, FAILS], deferrable=True))
     (event,) = events(stored(deferred.trigger))
     checkly.clear()
@@ -321,6 +324,18 @@ def test_the_deadline(checkly: Emulator) -> None:
         assert deferred.timeout is not None
         assert deferred.timeout.total_seconds() > left + 60
     assert checkly.api_key not in repr(deferred.trigger.serialize())
+
+
+def test_no_deferral_is_shorter_than_airflow_bears(
+    checkly: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scheduler of Airflow 3.1 to 3.3.2 fails tasks that are resumed too soon."""
+    monkeypatch.setattr("airflow_provider_checkly.waiter.LOOK_SECONDS", 0)
+    monkeypatch.setenv("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", "5")
+    trigger = defer(task(tags="smoke", deferrable=True)).trigger
+    assert trigger.hold_back == 8
+    assert trigger.not_before - time.time() == pytest.approx(8, abs=2)
+    assert len(asked(checkly, "trigger")) == 1
 
 
 @pytest.mark.usefixtures("_defers_at_once")
@@ -408,6 +423,89 @@ def test_cut_off_while_triggering(checkly: Emulator, caplog: pytest.LogCaptureFi
     assert len(asked(checkly, "trigger")) == 2
 
 
+# The rows of a table that was found on a real Airflow: a clear raises `max_tries`, a retry does not.
+ROWS: dict[str, tuple[tuple[int, int], str, tuple[int, int], bool]] = {
+    "a: crash in execute": ((1, 2), "runs", (2, 2), True),
+    "a: crash after the resume": ((1, 2), "PASSED", (2, 2), True),
+    "b: failed verdict": ((1, 2), "FAILED", (2, 2), False),
+    "b: the trigger raised": ((1, 2), "runs", (2, 2), True),
+    "c: clear of success": ((1, 2), "PASSED", (2, 3), False),
+    "c: clear of success again": ((2, 3), "PASSED", (3, 4), False),
+    "c: clear of failed, one retry, used up": ((2, 1), "FAILED", (3, 3), False),
+    "c: clear of failed, no retries": ((1, 0), "FAILED", (2, 1), False),
+    "d: clear of deferred": ((1, 2), "runs", (2, 3), False),
+    "d: clear of deferred, no retries": ((1, 0), "runs", (2, 1), False),
+    "d': crash of the try after a clear": ((2, 3), "runs", (3, 3), True),
+    "e: crash of one mapped index": ((1, 2), "runs", (2, 2), True),
+    "e: then both are cleared, the one": ((2, 2), "PASSED", (3, 4), False),
+    "e: then both are cleared, the other": ((1, 2), "PASSED", (2, 3), False),
+    "f: clear of the DAG run": ((1, 2), "runs", (2, 3), False),
+    "g: clear while running, max_tries not raised": ((1, 2), "CANCELLED", (2, 2), False),
+    "g: clear while running, max_tries raised": ((1, 2), "CANCELLED", (2, 3), False),
+    "h: another task is cleared meanwhile": ((1, 2), "runs", (2, 2), True),
+}
+
+
+@pytest.mark.parametrize(("first", "status", "then", "goes_on"), ROWS.values(), ids=ROWS.keys())
+@pytest.mark.usefixtures("_defers_at_once")
+def test_what_a_try_goes_on_with(
+    first: tuple[int, int], status: str, then: tuple[int, int], checkly: Emulator, *, goes_on: bool
+) -> None:
+    """Pitfall 1."""
+    check = {"PASSED": PASSES, "FAILED": FAILS}.get(status, NEVER_ENDS)
+    store, hook, before, after = (
+        Store(),
+        ChecklyHook(),
+        *(TaskInstance(try_number=number, max_tries=most) for number, most in (first, then)),
+    )
+    defer(task(check_ids=check, deferrable=True, retry_failed=True), context(before, store))
+    (session_id,) = before.xcom["check_session_ids"]
+    if status == "CANCELLED":
+        hook.cancel_check_session(session_id)
+    if status != "runs":
+        assert hook.wait_for_check_sessions(session_id, 10)[0]["status"] == status
+    with suppress(TaskDeferred):
+        task(check_ids=check, deferrable=True, retry_failed=True).execute(context(after, store))
+    assert len(asked(checkly, "trigger")) == (1 if goes_on else 2)
+    assert (after.xcom["check_session_ids"] == [session_id]) is goes_on
+
+
+@pytest.mark.usefixtures("_defers_at_once")
+def test_what_a_kill_cancelled_is_not_gone_on_with(checkly: Emulator) -> None:
+    """Row g, where a gate tolerates a check that did not pass."""
+    store, ti = Store(), TaskInstance()
+    tolerant: dict[str, Any] = {"check_ids": [PASSES, NEVER_ENDS], "gate": Gate(max_failed=1)}
+    killed = task(**tolerant, deferrable=True)
+    defer(killed, context(ti, store))
+    killed.on_kill()
+    ChecklyHook().wait_for_check_sessions(ti.xcom["check_session_ids"], 10)
+    defer(task(**tolerant, deferrable=True), context(TaskInstance(try_number=2), store))
+    assert len(asked(checkly, "trigger")) == 2
+
+
+def test_what_was_too_slow_runs_again(checkly: Emulator) -> None:
+    """The retry of a verdict that failed, though all sessions passed."""
+    store = Store()
+    for tries in (1, 2):
+        with pytest.raises(ChecksFailed):
+            run(
+                task(check_ids=PASSES, gate=Gate(max_response_time=0.001), retry_failed=True),
+                context(TaskInstance(try_number=tries), store),
+            )
+    assert len(asked(checkly, "trigger")) == 2
+
+
+@pytest.mark.usefixtures("_defers_at_once")
+def test_what_an_older_release_stored_is_gone_on_with(checkly: Emulator) -> None:
+    """Pitfall 54: what 0.1.0 left in the task's state."""
+    session_id = str(ChecklyHook().trigger_check_sessions(NEVER_ENDS)[0]["checkSessionId"])
+    store = Store({"checkly_check_sessions": {"max_tries": 2, "ids": [session_id], "name": ""}})
+    ti = TaskInstance(try_number=2)
+    defer(task(check_ids=NEVER_ENDS, deferrable=True), context(ti, store))
+    assert ti.xcom["check_session_ids"] == [session_id]
+    assert len(asked(checkly, "trigger")) == 1
+
+
 # Kill on a worker
 
 
@@ -436,9 +534,55 @@ def test_a_kill_raises_nothing(status: int, checkly: Emulator, caplog: pytest.Lo
     operator = task(check_ids=[PASSES, NEVER_ENDS], deferrable=True)
     defer(operator)
     checkly.fail(method="POST", path="cancel", status=status, times=None)
-    operator.on_kill()
+    with caplog.at_level(logging.INFO):
+        operator.on_kill()
     assert "was not cancelled" in caplog.text
+    assert "Playwright Check Suites only" in caplog.text
     assert {record.path.split("/")[3] for record in asked(checkly, "cancel")} == set(operator._known)  # noqa: SLF001
+
+
+@pytest.mark.usefixtures("_defers_at_once")
+def test_a_kill_is_bounded(checkly: Emulator) -> None:
+    """Pitfall 40: four seconds in all, however many sessions Checkly lets hang."""
+    operator = task(check_ids=NEVER_ENDS, deferrable=True)
+    defer(operator)
+    operator._known = {f"c0000000-0000-4000-8000-{number:012}": None for number in range(15)}  # noqa: SLF001
+    checkly.fail(method="POST", path="cancel", delay=30, times=None)
+    began = time.monotonic()
+    operator.on_kill()
+    assert 3 < time.monotonic() - began < 6
+
+
+def test_a_kill_before_the_wait(checkly: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes while checks are triggered: what was started is cancelled, and the task waits for nothing."""
+    operator = task(check_ids=NEVER_ENDS, timeout=60)
+    real = ChecklyHook.trigger_check_sessions
+
+    def killed(*arguments: Any, **options: Any) -> Any:
+        operator.on_kill()
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(ChecklyHook, "trigger_check_sessions", killed)
+    with pytest.raises(AirflowException, match="killed"):
+        run(operator)
+    assert [len(asked(checkly, path)) for path in ("trigger", "completion", "cancel")] == [1, 0, 1]
+
+
+@pytest.mark.usefixtures("_defers_at_once")
+def test_a_kill_after_the_resume(checkly: Emulator) -> None:
+    """Pitfall 39: the ids come from the event, before anything else is done."""
+
+    class Killed(ChecklyRunChecksOperator):
+        def _judge(self, *arguments: Any) -> Any:
+            self.on_kill()
+            return super()._judge(*arguments)
+
+    first = defer(task(check_ids=[FAILS, NEVER_ENDS], fail_fast=True, deferrable=True))
+    (event,) = events(stored(first.trigger))
+    with pytest.raises(ChecksFailed):
+        Killed(task_id="task", tags="smoke").execute_complete(context(), event)
+    (cancel,) = asked(checkly, "cancel")
+    assert event["unfinished"] == [cancel.path.split("/")[3]]
 
 
 @pytest.mark.usefixtures("_defers_at_once")

@@ -123,20 +123,21 @@ LAYERS: dict[str, set[str]] = {
     "decision": {"api", "details", "findings", "gate"},
     "verdict": {"api", "decision", "exceptions", "gate"},
     "triggers": {"api", "connection", "hooks", "verdict"},
-    "checkpoint": {"api"},
+    "checkpoint": {"api", "connection", "hooks"},
     "notifications": {"api", "arguments"},
     "retry_policy": {"api"},
     "junit": {"api", "details", "findings"},
     "report": {"details"},
     "reasons": {"api", "decision", "details", "findings", "hooks", "report"},
     "waiter": {
-        "arguments",
-        *("api", "connection", "decision", "exceptions", "gate", "hooks", "links"),
-        *("reasons", "report", "triggers", "verdict"),
+        *("arguments", "connection", "decision", "exceptions", "gate", "hooks", "links"),
+        *("reasons", "report", "triggers", "verdict", "api"),
     },
-    "runner": {"api", "arguments", "checkpoint", "hooks", "triggers", "verdict", "waiter"},
-    "operators": {"api", "arguments", "connection", "hooks", "orders", "runner", "verdict"},
-    "sensors": {"api", "arguments", "connection", "exceptions", "hooks", "triggers", "verdict", "waiter"},
+    "operators": {
+        *("api", "arguments", "checkpoint", "connection", "gate", "hooks", "orders"),
+        *("triggers", "verdict", "waiter"),
+    },
+    "sensors": {"api", "arguments", "connection", "triggers", "verdict", "waiter"},
 }
 
 

@@ -158,6 +158,19 @@ def test_the_deadline() -> None:
     assert deferred.timeout.total_seconds() > 180
 
 
+@pytest.mark.usefixtures("_defers_at_once")
+def test_a_sensor_never_cancels(checkly: Emulator) -> None:
+    """It did not start the sessions: neither a kill nor its deadline ends them."""
+    ids = start(NEVER_ENDS)
+    task = sensor(ids, deferrable=True)
+    assert defer(task).trigger.cancel_on_kill is False
+    task.on_kill()
+    for deferrable in (False, True):
+        with pytest.raises(ChecksTimedOut):
+            run(sensor(ids, deferrable=deferrable, timeout=1))
+    assert "cancel" not in paths(checkly)
+
+
 def resume(task: ChecklyCheckSessionSensor, error: str) -> None:
     task.resume_execution("__fail__", {"error": error}, context())
 

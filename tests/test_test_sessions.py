@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import json
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -216,6 +217,22 @@ def test_a_try_that_was_cut_off_finds_its_session_by_name(checkly: Emulator) -> 
     (session,) = run(task(check_ids=PASSES), context(TaskInstance(try_number=2), store))
     assert session["name"] == "dag.task run try 1"
     assert len(asked(checkly, "trigger")) == 1
+
+
+@pytest.mark.parametrize("started", ["2020-01-01T00:00:00.000Z", None])
+def test_an_older_session_of_the_same_name_is_left_alone(started: str | None, checkly: Emulator) -> None:
+    """A try was killed before its POST left: the session of that name is another run's."""
+    older = ChecklyHook().get_test_session(start(PASSES))
+    checkly.fail(
+        method="GET",
+        path=f"test-sessions/{older['testSessionId']}",
+        status=200,
+        body={**older, "startedAt": started},
+    )
+    store = Store({"checkly_check_sessions": {"max_tries": 2, "ids": [], "name": "mine", "at": time.time()}})
+    (session,) = run(task(check_ids=PASSES, name="mine"), context(TaskInstance(try_number=2), store))
+    assert session["testSessionId"] != older["testSessionId"]
+    assert len(asked(checkly, "trigger")) == 2
 
 
 @pytest.mark.usefixtures("_defers_at_once")

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import json
 import time
+from importlib import import_module
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,24 @@ def test_what_is_stored() -> None:
     assert stored(ChecklySessionTrigger(CONN, [PASSES], 1)).hold_back == 0
 
 
+def test_what_an_older_release_stored(checkly: Emulator) -> None:
+    """Pitfall 54: the arguments that 0.1.0 left in the database build a trigger, all or the least of them."""
+    ids = start(PASSES)
+    path, arguments = json.loads(
+        """["airflow_provider_checkly.triggers.ChecklySessionTrigger", {"checkly_conn_id": "checkly_default",
+        "session_ids": ["ID"], "deadline": 1790000000.5, "stop_on": ["CANCELLED", "FAILED", "TIMED_OUT"],
+        "not_before": 1780000000.25, "hold_back": 8.0, "cancel_on_kill": true, "resource": "check-sessions"}]
+        """.replace("ID", ids[0])
+    )
+    module, _, name = path.rpartition(".")
+    kind = getattr(import_module(module), name)
+    assert json.loads(json.dumps(kind(**arguments).serialize())) == [path, arguments]
+    for stored_arguments in (arguments, {name: arguments[name] for name in list(arguments)[:3]}):
+        (event,) = events(kind(**{**stored_arguments, "deadline": in_seconds(10)}))
+        assert event["sessions"][0]["status"] == "PASSED"
+    assert cancels(checkly) == []
+
+
 def test_one_event_in_every_case(checkly: Emulator) -> None:
     """Pitfalls 16, 22 and 26."""
     passes, fails, never = start(PASSES), start(FAILS), start(NEVER_ENDS)
@@ -109,13 +128,9 @@ def test_no_event_before_its_time() -> None:
         )
         assert len(events(trigger)) == 1
         assert least <= time.monotonic() - began < most
-    keywords = triggers.deferral(CONN, ids, in_seconds(60))
-    assert keywords["trigger"].hold_back >= triggers.SETTLING
-    assert keywords["trigger"].not_before == pytest.approx(in_seconds(keywords["trigger"].hold_back), abs=1)
 
 
-@pytest.mark.usefixtures("checkly")
-def test_two_triggerers_at_once() -> None:
+def test_two_triggerers_at_once(checkly: Emulator) -> None:
     """Pitfall 25: a trigger only reads."""
     ids = start(PASSES, FAILS)
 
@@ -127,6 +142,7 @@ def test_two_triggerers_at_once() -> None:
 
     first, second = asyncio.run(both())
     assert first == second
+    assert [record.method for record in checkly.requests].count("POST") == 1
 
 
 def test_stopped_in_mid_wait(checkly: Emulator) -> None:
@@ -177,6 +193,11 @@ def test_what_is_unexpected_is_let_through(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 # Kill (Airflow 3.3+)
+
+
+async def nobody_waits() -> bool:
+    return False
+
 
 RUN = "run"
 TI = SimpleNamespace(dag_id="dag", task_id="w", run_id=RUN, map_index=1)
@@ -243,11 +264,7 @@ def test_kill_survives_being_cancelled_every_second(
     ids = start(NEVER_ENDS)
     checkly.fail(method="POST", path="cancel", delay=1.5)
     trigger = ChecklySessionTrigger(CONN, ids, in_seconds(60), cancel_on_kill=True)
-
-    async def awaited(*_: object) -> bool:
-        return False
-
-    monkeypatch.setattr(triggers, "_is_awaited", awaited)
+    monkeypatch.setattr(trigger, "_is_awaited", nobody_waits)
     trigger.task_instance = TI  # type: ignore[assignment]
 
     async def kill() -> None:
@@ -262,12 +279,14 @@ def test_kill_survives_being_cancelled_every_second(
     assert session["status"] == "CANCELLED"
 
 
+@pytest.mark.parametrize("status", [403, 404, 500])
 def test_kill_that_checkly_refuses(
-    checkly: Emulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    status: int, checkly: Emulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Pitfall 4: 403 is no error, and the log says what Checkly stops."""
+    """Pitfall 4: that is no error, and the log says what Checkly stops."""
+    monkeypatch.setattr(triggers, "CANCEL_SECONDS", 1)
     ids = start(NEVER_ENDS)
-    checkly.fail(method="POST", path="cancel", status=403)
+    checkly.fail(method="POST", path="cancel", status=status, times=None)
     trigger = ChecklySessionTrigger(CONN, ids, in_seconds(60), cancel_on_kill=True)
     with caplog.at_level("INFO"):
         killed(trigger, monkeypatch, "failed", ids)
@@ -281,11 +300,8 @@ def test_kill_is_bounded(checkly: Emulator, monkeypatch: pytest.MonkeyPatch) -> 
     ids = start(NEVER_ENDS)
     checkly.fail(method="POST", path="cancel", delay=5)
 
-    async def awaited(*_: object) -> bool:
-        return False
-
-    monkeypatch.setattr(triggers, "_is_awaited", awaited)
     trigger = ChecklySessionTrigger(CONN, ids, in_seconds(60), cancel_on_kill=True)
+    monkeypatch.setattr(trigger, "_is_awaited", nobody_waits)
     trigger.task_instance = TI  # type: ignore[assignment]
     began = time.monotonic()
     asyncio.run(trigger.on_kill())
