@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowSkipException
 
 from airflow_provider_checkly import arguments, orders
 from airflow_provider_checkly.api import model
 from airflow_provider_checkly.api.errors import ChecksNotRun, InvalidInput, NoMatchingChecks
+from airflow_provider_checkly.base_hook import CANCEL_SECONDS
 from airflow_provider_checkly.checkpoint import Checkpoint
 from airflow_provider_checkly.connection import CHECK_SESSIONS, TEST_SESSIONS
 from airflow_provider_checkly.hooks import ChecklyHook, require_all
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.gate import Gate
 
 log = logging.getLogger(__name__)
+
+KILL_SECONDS: Final = CANCEL_SECONDS + 0.5
+"""How long `on_kill` may take; cancelling itself ends a little sooner."""
 
 
 class ChecklyRunChecksOperator(SessionWaiter):
@@ -114,10 +118,10 @@ class ChecklyRunChecksOperator(SessionWaiter):
             raise InvalidInput("fail_fast=True goes without a gate that lets some checks fail.")
 
     def execute(self, context: Context) -> list[JsonObject]:
-        """Start sessions and, unless told otherwise, wait for them."""
+        """Start sessions and, unless told otherwise, wait for them, those first that end soon."""
         with self._errors():
             until = self._deadline(context, self.timeout)
-            sessions = self._sessions(context, until)
+            sessions = sorted(self._sessions(context, until), key=model.typical_length)
             self._announce(context, sessions)
             if not self.wait_for_completion:
                 return for_xcom(sessions)
@@ -140,10 +144,17 @@ class ChecklyRunChecksOperator(SessionWaiter):
     def on_kill(self) -> None:
         """Cancel the unfinished sessions of this try, and end a wait on this worker."""
         self._killed = True
-        try:
-            self._cancel(unfinished(self._known))
-        except Exception:  # a kill must not fail
-            log.exception("Nothing was cancelled.")
+
+        def cancel() -> None:
+            try:
+                self._cancel(unfinished(self._known))
+            except Exception:  # a kill must not fail
+                log.exception("Nothing was cancelled.")
+
+        # In a thread, for this one may have been interrupted while it held a lock of Airflow's.
+        cancelling = threading.Thread(target=cancel, daemon=True)
+        cancelling.start()
+        cancelling.join(KILL_SECONDS)
         if self._waiting_in == threading.get_ident():
             raise AirflowException("The task was killed while it waited for Checkly.")
 

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -551,6 +552,44 @@ def test_a_kill_is_bounded(checkly: Emulator) -> None:
     began = time.monotonic()
     operator.on_kill()
     assert 3 < time.monotonic() - began < 6
+
+
+@pytest.mark.usefixtures("checkly")
+def test_a_kill_never_waits_for_what_it_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pitfall 40: a signal comes while this thread holds a lock that a look-up of the connection needs."""
+    operator, lock, free = task(check_ids=NEVER_ENDS), threading.Lock(), threading.Event()
+    operator._known = {NEVER_ENDS: None}  # noqa: SLF001
+    monkeypatch.setattr("airflow_provider_checkly.operators.KILL_SECONDS", 0.2)
+
+    def look_up(*_: object) -> Any:
+        with lock:
+            free.set()
+        raise LookupError("no connection")
+
+    monkeypatch.setattr(ChecklyHook, "get_connection", look_up)
+    with lock:
+        operator.on_kill()
+        assert not free.is_set()
+    assert free.wait(10)
+
+
+def test_checks_that_end_soon_are_asked_first(checkly: Emulator) -> None:
+    """Many sessions in one task: a suite of half an hour must not hide for long what a quick check found."""
+    fleet = checkly.model.checks
+    kinds = ("PLAYWRIGHT", "BROWSER", "API", "MULTI_STEP", "AGENTIC", "TCP")
+    checkly.model.checks = tuple(
+        replace(fleet[0], id=f"d0000000-0000-4000-8000-{number:012}", checkType=kind, seconds=0.2)
+        for number, kind in enumerate(kinds)
+    )
+    ti = TaskInstance()
+    found = task(all_checks=True).execute(context(ti))
+    assert [each["checkType"] for each in found] == [
+        *("API", "TCP"),
+        *("BROWSER", "MULTI_STEP"),
+        *("PLAYWRIGHT", "AGENTIC"),
+    ]
+    first = [record.path.split("/")[3] for record in asked(checkly, "completion")]
+    assert first == [each["checkSessionId"] for each in found] == ti.xcom["check_session_ids"]
 
 
 def test_a_kill_before_the_wait(checkly: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,6 +45,7 @@ TEST_SESSION: Final = SessionKind(
 
 UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 QUOTED: Final = 200
+LONGER: Final = (("BROWSER", "MULTI_STEP"), ("AGENTIC", "PLAYWRIGHT"))
 SENSELESS: Final = 1e15
 """Milliseconds that no check takes; an `int` of JSON may be too large for a `float`."""
 
@@ -174,6 +175,15 @@ def seconds(session: JsonObject) -> float | None:
     if isinstance(elapsed, bool) or not isinstance(elapsed, int | float) or not 0 <= elapsed < SENSELESS:
         return None
     return elapsed / 1000
+
+
+def typical_length(session: JsonObject) -> int:
+    """Return a number that is the higher, the longer checks of this kind take (Checkly's docs, detect/).
+
+    Most end within 40 s, browser and multistep checks within four minutes, suites within half an hour.
+    """
+    kind = session.get("checkType")
+    return next((length for length, kinds in enumerate(LONGER, 1) if kind in kinds), 0)
 
 
 def label(session: JsonObject) -> str:

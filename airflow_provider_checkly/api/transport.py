@@ -25,11 +25,8 @@ import urllib3
 import yarl
 from tenacity import AsyncRetrying, Retrying
 
-from airflow_provider_checkly.api.errors import (
-    ChecklyError,
-    ChecklyUnreachable,
-    ChecklyUnreadable,
-)
+from airflow_provider_checkly.api.adapter import BoundedAdapter
+from airflow_provider_checkly.api.errors import ChecklyError, ChecklyUnreachable, ChecklyUnreadable
 from airflow_provider_checkly.api.retry import repeats
 from airflow_provider_checkly.api.wire import Account, Request, Response
 
@@ -131,6 +128,8 @@ def open_session(url: str, headers: Mapping[str, str]) -> requests.Session:
     session.trust_env = False
     session.headers.update(headers)
     session.verify = certificates() or True
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, BoundedAdapter())
     if proxy := proxy_for(url):
         session.proxies = {"http": proxy, "https": proxy}
     return session

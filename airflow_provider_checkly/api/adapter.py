@@ -1,0 +1,53 @@
+"""What `requests` lacks: a limit for all headers of an answer together, not only for each byte of them."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import suppress
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from requests.adapters import HTTPAdapter
+
+if TYPE_CHECKING:
+    from urllib3 import HTTPConnectionPool
+    from urllib3.response import HTTPResponse
+
+LATER: Final = 0.5
+"""Seconds beyond the read time-out, which speaks first where nothing comes at all."""
+
+
+def _end(connection: socket.socket) -> None:
+    with suppress(OSError):  # it may have ended by itself
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+@cache
+def _bounded(kind: type[Any]) -> type[Any]:
+    """Return a kind of connection that ends where the headers are not whole after its time-out."""
+
+    class Bounded(kind):  # type: ignore[misc]  # the kind is known at run time only: TLS or not, proxy or not
+        def getresponse(self) -> HTTPResponse:
+            watch = threading.Timer(self.timeout + LATER, _end, [self.sock])
+            watch.daemon = True
+            watch.start()
+            try:
+                response: HTTPResponse = super().getresponse()
+            finally:
+                watch.cancel()
+            return response
+
+    return Bounded
+
+
+class BoundedAdapter(HTTPAdapter):
+    """Connections whose headers may take as long as the read time-out, in seconds, says, and no longer."""
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
+        """Return the pool that `requests` takes connections from."""
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        if "ConnectionCls" not in vars(pool):
+            pool.ConnectionCls = _bounded(pool.ConnectionCls)
+        found: HTTPConnectionPool = pool
+        return found
