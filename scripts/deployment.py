@@ -45,6 +45,7 @@ class Deployment:
     :param dags: the files Airflow shall read.
     :param settings: further environment variables of all processes.
     :param processes: the processes to run, each a name and the arguments of `airflow`.
+    :param own: environment variables of single processes, by their names.
     :param tell: called again and again with what is being waited for; what it raises ends the wait.
     """
 
@@ -55,6 +56,8 @@ class Deployment:
         settings: Mapping[str, str] | None = None,
         tell: Callable[[str], None] = lambda _: None,
         processes: Mapping[str, tuple[str, ...]] = PROCESSES,
+        *,
+        own: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         self.home = home.resolve()
         self.logs = self.home / "processes"
@@ -62,6 +65,7 @@ class Deployment:
         self._dags = list(dags)
         self._tell = tell
         self._commands = dict(processes)
+        self._own = dict(own or {})
         port = free_port()
         self.url = f"http://{HOST}:{port}"
         self._environment = environment(self.home, port) | dict(settings or {})
@@ -93,7 +97,7 @@ class Deployment:
             self.processes[name] = process = subprocess.Popen(  # noqa: S603
                 [sys.executable, "-m", "airflow", *arguments],
                 cwd=self.home,
-                env=self._environment,
+                env=self._environment | dict(self._own.get(name, {})),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -84,9 +84,14 @@ class Cluster(Deployment):
     """Airflow with its default settings, but for QUICKER and what is given."""
 
     def __init__(
-        self, home: Path, settings: Mapping[str, str], processes: Mapping[str, tuple[str, ...]] = PROCESSES
+        self,
+        home: Path,
+        settings: Mapping[str, str],
+        processes: Mapping[str, tuple[str, ...]] = PROCESSES,
+        *,
+        own: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
-        super().__init__(home, [DAGS], QUICKER | dict(settings), processes=processes)
+        super().__init__(home, [DAGS], QUICKER | dict(settings), processes=processes, own=own)
         self.api = Api(self.url)
 
     def kill(self, *names: str) -> None:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = Literal["sqlite", "local", "celery"]
 DATABASE: Final = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+API_SECONDS: Final = 3
+"""How long Airflow's API waits for SQLite: it does so in its event loop, at times for a request that needs the
+loop to end, so that nothing goes on until the time is over. Whoever asked then asks again."""
 
 
 @contextmanager
@@ -30,22 +33,24 @@ def staged(kind: Kind, home: Path, ledger: Ledger) -> Iterator[Stage]:
     with ExitStack() as stack:
         checkly = stack.enter_context(Emulator(checks=[]))
         wire = stack.enter_context(Wire(int(checkly.url.rpartition(":")[2])))
-        settings = _sqlite(home) if kind == "sqlite" else _backends(kind, stack)
-        airflow = stack.enter_context(Cluster(home, settings, DISTRIBUTED if kind == "celery" else PROCESSES))
+        settings = _sqlite(home, 60) if kind == "sqlite" else _backends(kind, stack)
+        own = {"api-server": _sqlite(home, API_SECONDS)} if kind == "sqlite" else {}
+        processes = DISTRIBUTED if kind == "celery" else PROCESSES
+        airflow = stack.enter_context(Cluster(home, settings, processes, own=own))
         for connection_id, url in (("checkly_default", checkly.url), ("checkly_wired", wire.url)):
             airflow.api.connect(connection_id, url, checkly.account_id, checkly.api_key)
         airflow.ready()
         yield Stage(airflow, checkly, wire, ledger)
 
 
-def _sqlite(home: Path) -> dict[str, str]:
-    """Make a database in which readers and writers do not wait for one another, and writers wait long."""
-    home.mkdir(parents=True)
+def _sqlite(home: Path, seconds: int) -> dict[str, str]:
+    """Make a database in which readers and writers do not wait for one another, and writers wait so long."""
+    home.mkdir(parents=True, exist_ok=True)
     path = home.resolve() / "airflow.db"
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA journal_mode=WAL")
     return {
-        DATABASE: f"sqlite:///{path}?timeout=20",
+        DATABASE: f"sqlite:///{path}?timeout={seconds}",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",  # what no log may hold shall not be there at any level
     }
 
