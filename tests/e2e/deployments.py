@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["sqlite", "local", "celery"]
 DATABASE: Final = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 API_SECONDS: Final = 3
-"""How long Airflow's API waits for SQLite: it does so in its event loop, at times for a request that needs the
-loop to end, so that nothing goes on until the time is over. Whoever asked then asks again."""
+"""How long Airflow's API waits for SQLite: it does so in its event loop, at times for a request that needs
+that loop to end, so that nothing goes on until the time is over. Whoever asked then asks again."""
 
 
 @contextmanager
