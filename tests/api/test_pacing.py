@@ -57,10 +57,10 @@ def test_nobody_waits_while_there_is_room() -> None:
 def test_under_pressure_requests_are_spaced_evenly() -> None:
     sent = send_all(Budget(60), [0.0] * 180)
     assert sent[60] == pytest.approx(WINDOW)
-    assert [later - first for first, later in pairwise(sent[60:])] == pytest.approx([1.0] * 119)
+    assert [later - first for first, later in pairwise(sent[60:])] == pytest.approx([WINDOW / 60] * 119)
     budget = Budget(60)
     budget.sent(10)
-    assert budget.delay(10.4, backlog=True) == pytest.approx(0.6)
+    assert budget.delay(10.4, backlog=True) == pytest.approx(WINDOW / 60 - 0.4)
     assert budget.delay(10.4, backlog=False) == 0
 
 
