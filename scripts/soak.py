@@ -27,10 +27,11 @@ from airflow_provider_checkly.verdict import Outcome
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+REFUSED: Final = 429
 FAULTS: Final[list[dict[str, Any]]] = [
     {"status": 502, "times": 3},
     {"status": 503, "times": 5, "headers": {"Retry-After": "1"}},
-    {"status": 429, "times": 2, "headers": {"Retry-After": "2"}},
+    {"status": 429, "times": 1, "headers": {"Retry-After": "2"}},
     {"status": 408, "times": 5},
     {"drop": "before", "times": 5},
     {"drop": "headers", "times": 3},
@@ -38,6 +39,9 @@ FAULTS: Final[list[dict[str, Any]]] = [
     {"delay": 3, "times": 5},
     {"status": 500, "times": 1, "body": "<html>oops</html>"},
 ]
+SELDOM: Final = 0.05
+"""How often a 429 is chosen beside the others: each makes the shared budget shrink for minutes."""
+WEIGHTS: Final = [SELDOM if fault.get("status") == REFUSED else 1 for fault in FAULTS]
 GROWTH: Final = 1.10
 
 
@@ -79,7 +83,7 @@ async def soak(checkly: Emulator, started: Sequence[Any], seconds: float, chance
     rss: list[float] = []
     while not all(each.done() for each in waits):
         if time.time() < deadline - 300:
-            checkly.fail(method="GET", path="sessions", **chance.choice(FAULTS))
+            checkly.fail(method="GET", path="sessions", **chance.choices(FAULTS, WEIGHTS)[0])
         rss.append(psutil.Process().memory_info().rss / 2**20)
         tell(waits, rss, checkly)
         await asyncio.sleep(2)

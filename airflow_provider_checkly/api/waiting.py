@@ -31,8 +31,9 @@ LONGEST_408_PAUSE: Final = 5.0
 FAIL_FAST_HOLD: Final = 5
 """Seconds of a poll where the failure of another session should be noticed soon."""
 GRACE: Final = 10.0
-"""Seconds: a 404 so soon after the start may be a session that is not yet known everywhere; also the patience
-with the last look at the deadline."""
+"""Seconds: a 404 so soon after the start may be a session that is not yet known everywhere."""
+LAST_LOOK: Final = 60.0
+"""Seconds for the last look at the deadline: many waits may come to it at once, on one budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +142,11 @@ class Wait:
 
     def _look_once_more(self, turn: Sequence[str]) -> Plan:
         """Read each unfinished session: the state counts first, the deadline second."""
+        until = max(self.clock(), self.deadline) + LAST_LOOK
         for session_id in turn:
-            answer = yield Ask(self.endpoints.get(session_id), max(0.0, self._left(0)), GRACE)
+            if (patience := until - max(self.clock(), self.deadline)) <= 0:
+                break
+            answer = yield Ask(self.endpoints.get(session_id), max(0.0, self._left(0)), patience)
             if isinstance(answer, ChecklyError) and not isinstance(answer, ChecklyRateLimited):
                 raise answer
             if isinstance(answer, dict):

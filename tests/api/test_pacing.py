@@ -176,7 +176,7 @@ def test_an_absurd_pause_does_not_outlast_the_deadline(
             plan = Wait(CHECK_SESSIONS["v2"], [str(started["checkSessionId"])], time.time() + 1.5).plan()
             return (await adrive(plan, sender)).late
 
-    monkeypatch.setattr("airflow_provider_checkly.api.waiting.GRACE", 1)
+    monkeypatch.setattr("airflow_provider_checkly.api.waiting.LAST_LOOK", 1)
     monkeypatch.setattr("airflow_provider_checkly.api.clients.OVERTIME", 0.5)
     began = time.monotonic()
     assert asyncio.run(work())

@@ -174,11 +174,20 @@ def test_the_last_look_is_at_the_deadline_and_at_all() -> None:
     assert checkly.last.pause == 3
     checkly.answer(session(C, "PROGRESS"))
     assert asked(checkly.last) == (B, "look")
-    assert (checkly.last.pause, checkly.last.patience) == (0, 10)
+    assert (checkly.last.pause, checkly.last.patience) == (0, 60)
     checkly.answer(session(B, "TIMED_OUT"))
     assert checkly.found.unfinished == (C,)
     assert checkly.found.late
     assert checkly.found.sessions[C]["status"] == "PROGRESS"
+
+
+def test_last_looks_that_are_refused_end_within_a_minute() -> None:
+    """Airflow's own time-out would come five minutes after the deadline, and lose what is known."""
+    checkly = Driver((A, B, C), deadline=0)
+    checkly.answer(errors.ChecklyRateLimited("429", status=429), after=20)
+    assert checkly.last.patience == 40
+    checkly.answer(errors.ChecklyRateLimited("429", status=429), after=45)
+    assert checkly.found.unfinished == (A, B, C)
 
 
 def test_a_deadline_in_the_past_still_looks_once() -> None:
