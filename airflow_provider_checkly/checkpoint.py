@@ -42,12 +42,13 @@ class Checkpoint:
     @contextmanager
     def starting(self, name: str) -> Iterator[None]:
         """Remember that sessions may be started, under a name where they have one, unless none surely was."""
+        before = self._stored()
         self._remember({"max_tries": self._max_tries, "ids": [], "name": name, "at": time.time()})
         try:
             yield
         except ChecklyError as error:
             if not error.may_have_started:
-                self._remember({})
+                self._remember(before)
             raise
 
     def started(self, session_ids: Sequence[str]) -> None:
@@ -63,7 +64,7 @@ class Checkpoint:
             return []
 
     def _earlier_ids(self) -> list[str]:
-        match None if self._store is None else self._store.get(KEY):
+        match self._stored():
             case {"max_tries": self._max_tries, "ids": [_, *_] as ids}:
                 return [str(each) for each in ids]
             case {"max_tries": self._max_tries, "name": str(name), **more}:
@@ -84,6 +85,9 @@ class Checkpoint:
         except ValueError:
             return None
         return session_id if started > since - SKEW else None
+
+    def _stored(self) -> JsonObject:
+        return (self._store.get(KEY) if self._store is not None else None) or {}
 
     def _remember(self, value: JsonObject) -> None:
         if self._store is not None:

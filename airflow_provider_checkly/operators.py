@@ -165,7 +165,7 @@ class ChecklyRunChecksOperator(SessionWaiter):
     def _sessions(self, context: Context, until: float) -> list[JsonObject]:
         """Return the sessions to wait for: those of an earlier try that was cut off, else new ones."""
         checkpoint = Checkpoint(context, self.hook, self.resource)
-        earlier = checkpoint.earlier()
+        earlier = checkpoint.earlier() if self.reattach or self.retry_failed else []
         failed = self._failed(earlier)
         if earlier and not failed and self.reattach:
             log.info("Going on with the %d session(s) of an earlier try.", len(earlier))

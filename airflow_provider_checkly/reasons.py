@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from airflow.providers.common.compat.sdk import AirflowException
+
 from airflow_provider_checkly import details
 from airflow_provider_checkly.api import model, result_calls
 from airflow_provider_checkly.api.errors import ChecklyError, ChecklyNotFound, ChecklyUnreadable
@@ -53,7 +55,7 @@ class Inquiry:
     hook: ChecklyHook
     until: float
     left: int = REQUESTS
-    errors: list[ChecklyError] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
 
     def ask(self, call: Call[T]) -> T | None:
         """Return the answer, None where there is none or the budget is used up."""
@@ -65,7 +67,7 @@ class Inquiry:
             return self.hook.ask_once(call, seconds)
         except (ChecklyNotFound, ChecklyUnreadable) as error:
             self.errors.append(error)
-        except ChecklyError as error:
+        except (ChecklyError, AirflowException) as error:  # the connection may be gone meanwhile
             self.errors.append(error)
             self.left = 0
         return None

@@ -20,6 +20,7 @@ from airflow_provider_checkly.waiter import SessionWaiter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context
 
@@ -35,9 +36,12 @@ class SessionSensor(SessionWaiter, BaseSensorOperator):
     _error_on_timeout = AirflowSensorTimeout
     _until = math.inf
 
-    def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("poke_interval", 60 if kwargs.get("mode") == "reschedule" else 1)
-        super().__init__(**kwargs)
+    def __init__(
+        self, *, mode: str = "poke", poke_interval: float | timedelta | None = None, **kwargs: Any
+    ) -> None:
+        if poke_interval is None:
+            poke_interval = 60 if mode == "reschedule" else 1
+        super().__init__(mode=mode, poke_interval=poke_interval, **kwargs)
         arguments.positive_seconds(self.timeout, "timeout")
 
     @property

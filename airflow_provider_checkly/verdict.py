@@ -219,16 +219,24 @@ def first_link(sessions: Sequence[JsonObject], fail_on: frozenset[str]) -> str:
 
 
 def for_airflow(
-    error: ChecklyError, *, soft_fail: bool, retry_failed: bool, on_timeout: type[Exception]
+    error: ChecklyError,
+    *,
+    soft_fail: bool,
+    never_fail: bool = False,
+    retry_failed: bool,
+    on_timeout: type[Exception],
 ) -> Exception:
     """Return what leaves the task.
 
     Skipping is for a failing status and our deadline only. Other errors of a `soft_fail` task stay plain,
     since Airflow's sensors would skip on some AirflowExceptions. What another try cannot mend is not retried.
+    Sensors with `never_fail` skip on all errors.
     """
     gate = isinstance(error, ChecksFailed | ChecksTimedOut)
+    if never_fail or (soft_fail and gate):
+        return AirflowSkipException(str(error))
     if soft_fail:
-        return AirflowSkipException(str(error)) if gate else error
+        return error
     if isinstance(error, ChecksTimedOut):
         return _also(error, on_timeout)
     hopeless = not retry_failed if isinstance(error, ChecksFailed) else error.permanent

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEFERRABLE: Final = conf.getboolean("operators", "default_deferrable", fallback=False)
+TIMED_OUT: Final = frozenset({"Trigger timeout", "Trigger/execution timeout"})
+"""What Airflow 3, and 2.11, say of a deferral that took too long."""
 LOOK_SECONDS: Final = 5.0
 """How long the worker looks before it defers."""
 
@@ -50,6 +52,7 @@ class SessionWaiter(BaseOperator):
 
     resource: Resource = CHECK_SESSIONS
     soft_fail: bool
+    never_fail = False
     retry_failed = False
     cancel_on_kill = False
     _error_on_timeout: type[Exception] = AirflowException
@@ -90,7 +93,7 @@ class SessionWaiter(BaseOperator):
 
         `soft_fail` skips on a time-out, but not on a trigger that broke; Airflow's sensors skip on both.
         """
-        if next_method == "__fail__" and (next_kwargs or {}).get("error") == "Trigger timeout":
+        if next_method == "__fail__" and (next_kwargs or {}).get("error") in TIMED_OUT:
             with self._errors():
                 raise ChecksTimedOut(
                     "Airflow's own time-out of the deferral came before a triggerer reported: does one run? "
@@ -109,6 +112,7 @@ class SessionWaiter(BaseOperator):
             leaving = verdict.for_airflow(
                 error,
                 soft_fail=self.soft_fail,
+                never_fail=self.never_fail,
                 retry_failed=self.retry_failed,
                 on_timeout=self._error_on_timeout,
             )

@@ -22,6 +22,7 @@ from airflow.providers.common.compat.sdk import (
 from running import Store, TaskInstance, context, defer, events, run, stored
 
 from airflow_provider_checkly.exceptions import (
+    ChecklyAuthError,
     ChecklyPlanLimit,
     ChecklyUnreachable,
     ChecklyUnreadable,
@@ -77,15 +78,14 @@ def test_refused_when_the_dag_is_parsed(argument: str, value: object) -> None:
 
 
 @pytest.mark.usefixtures("_defers_at_once")
-def test_airflow_s_own_time_out() -> None:
+@pytest.mark.parametrize("words", ["Trigger timeout", "Trigger/execution timeout"], ids=["3", "2.11"])
+def test_airflow_s_own_time_out(words: str) -> None:
     """It comes where no triggerer runs; it is a time-out as ours, and `soft_fail` skips on it."""
     with pytest.raises(ChecksTimedOut, match="triggerer") as caught:
-        task(tags="smoke").resume_execution("__fail__", {"error": "Trigger timeout"}, context())
+        task(tags="smoke").resume_execution("__fail__", {"error": words}, context())
     assert isinstance(caught.value, AirflowException)
     with pytest.raises(AirflowSkipException):
-        task(tags="smoke", soft_fail=True).resume_execution(
-            "__fail__", {"error": "Trigger timeout"}, context()
-        )
+        task(tags="smoke", soft_fail=True).resume_execution("__fail__", {"error": words}, context())
 
 
 def test_an_answer_to_a_trigger_that_is_not_understood(checkly: Emulator) -> None:
@@ -412,6 +412,20 @@ def test_only_failed_checks_run_again(checkly: Emulator) -> None:
     assert second.body["target"] == {"checkId": [FAILS]}
     assert [session["checkId"] for session in sessions] == [PASSES, FAILS]
     assert ti.xcom["check_session_ids"] == [session["checkSessionId"] for session in sessions]
+
+
+def test_a_trigger_that_was_refused_forgets_nothing(checkly: Emulator) -> None:
+    """Checkly took nothing from the second try: the third runs the failed checks only, as the second would."""
+    store = Store()
+    again: dict[str, Any] = {"check_ids": [FAILS, PASSES], "retry_failed": True}
+    with pytest.raises(ChecksFailed):
+        run(task(**again), context(TaskInstance(), store))
+    checkly.fail(method="POST", path="trigger", status=403)
+    with pytest.raises(ChecklyAuthError):
+        run(task(**again), context(TaskInstance(try_number=2), store))
+    with pytest.raises(ChecksFailed):
+        run(task(**again), context(TaskInstance(try_number=3), store))
+    assert [len(record.body["target"]["checkId"]) for record in asked(checkly, "trigger")] == [2, 1, 1]
 
 
 def test_cut_off_while_triggering(checkly: Emulator, caplog: pytest.LogCaptureFixture) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowSkipException
-from running import Store, TaskInstance, context, run
+from running import Store, TaskInstance, context, defer, events, run, stored
 
 from airflow_provider_checkly import reasons
 from airflow_provider_checkly.api import result_calls
@@ -171,6 +171,21 @@ def test_what_goes_wrong_masks_nothing(
     assert len(extra(checkly)) <= requests
     assert "Late TIMED_OUT in eu-central-1" in log
     assert "[result](" in xcom["report"]
+
+
+@pytest.mark.usefixtures("_defers_at_once")
+def test_a_connection_that_is_gone_masks_nothing(
+    checkly: Emulator, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pitfall 42: the resumed leg needs the connection for the reasons only."""
+    task = ChecklyRunChecksOperator(task_id="task", tags="api", deferrable=True)
+    (event,) = events(stored(defer(task).trigger))
+    monkeypatch.delenv("AIRFLOW_CONN_CHECKLY_DEFAULT")
+    again = ChecklyRunChecksOperator(task_id="task", tags="api", deferrable=True)
+    with pytest.raises(ChecksFailed):
+        again.execute_complete(context(TaskInstance()), event)
+    assert "Checkly did not give all details" in caplog.text
+    assert checkly.sessions
 
 
 def test_a_hanging_checkly_is_left_alone(

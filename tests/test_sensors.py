@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import (
+    DAG,
     AirflowException,
     AirflowFailException,
     AirflowSensorTimeout,
@@ -175,12 +176,43 @@ def resume(task: ChecklyCheckSessionSensor, error: str) -> None:
     task.resume_execution("__fail__", {"error": error}, context())
 
 
-def test_the_time_out_of_airflow_itself() -> None:
+@pytest.mark.parametrize("words", ["Trigger timeout", "Trigger/execution timeout"], ids=["3", "2.11"])
+def test_the_time_out_of_airflow_itself(words: str) -> None:
     """Pitfalls 10 and 11: it is a time-out on every version, and `soft_fail` skips on it."""
     with pytest.raises(AirflowSensorTimeout, match="triggerer"):
-        resume(sensor("{{ x }}"), "Trigger timeout")
+        resume(sensor("{{ x }}"), words)
+    for skips in ("soft_fail", "never_fail"):
+        with pytest.raises(AirflowSkipException):
+            resume(sensor("{{ x }}", **{skips: True}), words)
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_never_fail_skips_on_all_that_goes_wrong(checkly: Emulator, *, deferrable: bool) -> None:
+    """Airflow's argument of sensors means the same, whether a session ends before the deferral or after."""
+    (failed,) = start(FAILS)
+    ChecklyHook().wait_for_check_sessions(failed, 10)
     with pytest.raises(AirflowSkipException):
-        resume(sensor("{{ x }}", soft_fail=True), "Trigger timeout")
+        run(sensor(failed, never_fail=True, deferrable=deferrable))
+    checkly.fail(path="check-sessions", status=401, times=None)
+    with pytest.raises(AirflowSkipException):
+        run(sensor(failed, never_fail=True, deferrable=deferrable))
+
+
+@pytest.mark.parametrize(
+    ("defaults", "interval"),
+    [
+        ({}, 1),
+        ({"mode": "reschedule"}, 60),
+        ({"poke_interval": 7}, 7),
+        ({"mode": "reschedule", "poke_interval": 300}, 300),
+    ],
+)
+def test_defaults_of_the_dag_count(defaults: dict[str, Any], interval: float) -> None:
+    with DAG("dag", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), default_args=defaults):
+        one = sensor(UNKNOWN)
+        many = ChecklyCheckSessionSensor.partial(task_id="many").expand(check_session_ids=[UNKNOWN])
+    assert (one.mode, one.poke_interval) == (defaults.get("mode", "poke"), interval)
+    assert many.partial_kwargs.get("poke_interval", interval) == interval
 
 
 def test_a_trigger_that_broke() -> None:
