@@ -109,7 +109,8 @@ class ChecklyBaseHook(BaseHook):
         done: list[str] = []
 
         def cancel(session_id: str) -> None:
-            with _cancelling(session_id, until, done) as left:
+            with _cancelling(session_id, done):
+                left = _left(until)
                 self._ask(endpoints.cancel(session_id), left, left)
 
         with ThreadPoolExecutor(AT_ONCE) as threads:
@@ -126,7 +127,8 @@ class ChecklyBaseHook(BaseHook):
 
         async def cancel(session_id: str) -> None:
             async with at_once:
-                with _cancelling(session_id, until, done) as left:
+                with _cancelling(session_id, done):
+                    left = _left(until)
                     await _asend(settings, endpoints.cancel(session_id), left, left)
 
         asked = len(await asyncio.gather(*map(cancel, ids)))
@@ -192,11 +194,17 @@ async def _asend(settings: Settings, endpoint: Endpoint[T], patience: float, mar
         return await transport.asend(sender, _call(settings, endpoint), patience)
 
 
+def _left(until: float) -> float:
+    if (left := until - time.monotonic()) > 0:
+        return left
+    raise ChecklyError("No time is left for it.")
+
+
 @contextmanager
-def _cancelling(session_id: str, until: float, done: list[str]) -> Iterator[float]:
-    """Give the seconds that are left, note a session that was cancelled, and log why one was not."""
+def _cancelling(session_id: str, done: list[str]) -> Iterator[None]:
+    """Note a session that was cancelled, and log why one was not."""
     try:
-        yield max(until - time.monotonic(), 0.1)
+        yield
         done.append(session_id)
     except ChecklyError as error:
         log.warning("Session %s was not cancelled. %s", session_id, error)

@@ -87,7 +87,8 @@ class Checkpoint:
         return session_id if started > since - SKEW else None
 
     def _stored(self) -> JsonObject:
-        return (self._store.get(KEY) if self._store is not None else None) or {}
+        found = None if self._store is None else self._store.get(KEY)
+        return found if isinstance(found, dict) else {}
 
     def _remember(self, value: JsonObject) -> None:
         if self._store is not None:

@@ -120,7 +120,7 @@ def _split(url: str) -> SplitResult:
         usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     except ValueError:
         usable = False
-    if usable and url.isprintable() and not any(mark in url for mark in "@?# \\"):
+    if usable and url.isprintable() and url.isascii() and not any(mark in url for mark in "@?# \\"):
         return parts
     raise InvalidInput(
         f"host makes no valid URL: {url.rpartition('@')[2]!r}. "

@@ -7,7 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
-from airflow_provider_checkly.details import milliseconds, one_line, place, response_time, shortened
+from airflow_provider_checkly.api import model
+from airflow_provider_checkly.details import milliseconds, one_line, place, response_time
 from airflow_provider_checkly.findings import collect, rank
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class Decision:
 
 
 def _fit(name: str) -> str:
-    return shortened(one_line(name), WIDEST) or "(a name that cannot be shown)"
+    return model.shortened(one_line(name), WIDEST) or "(a name that cannot be shown)"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:

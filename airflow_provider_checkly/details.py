@@ -33,13 +33,10 @@ FILES: Final = {
 # Texts
 
 
-def shortened(text: str, most: int) -> str:
-    """Return a text of so many characters at most."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
 def _printable(line: str) -> str:
-    return shortened("".join(mark if mark.isprintable() else " " for mark in line).rstrip(), LONGEST_LINE)
+    return model.shortened(
+        "".join(mark if mark.isprintable() else " " for mark in line).rstrip(), LONGEST_LINE
+    )
 
 
 def clean(value: Json) -> str:

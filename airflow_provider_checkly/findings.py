@@ -86,7 +86,7 @@ def _results(session: JsonObject) -> list[JsonObject]:
 def _of_check_session(session: JsonObject) -> Finding:
     """Return what a check session says of its check: its status is Checkly's verdict over all locations."""
     status = model.status(session)
-    results = [each for each in _results(session) if not each or each.get("resultType") == "FINAL"]
+    results = [each for each in _results(session) if model.is_final_result(each)]
     return Finding(
         ("check", str(session["checkId"]).lower()),
         model.label(session),
@@ -107,7 +107,7 @@ def _of_result(session: JsonObject, result: JsonObject) -> Finding:
     """Return what a result of a test session says of its check; only a final one says how that ended."""
     key, own = _key(result), (model.session_id(session),)
     name = _text(result.get("name")) or key[1] or "a result without a name"
-    if result.get("resultType") != "FINAL":
+    if not model.is_final_result(result):
         said = one_line(result.get("resultType")) or "UNKNOWN"
         return Finding(key, name, frozenset({said}), own, (), (f"no final result in {place(result)}",))
     said = one_line(result.get("status")) or "UNKNOWN"
@@ -121,7 +121,7 @@ def _of_test_session(session: JsonObject) -> Iterator[Finding]:
     An attempt is settled by any final result of its check, since a retry may run in another location.
     """
     results = _results(session)
-    settled = {_key(each) for each in results if each.get("resultType") == "FINAL"}
+    settled = {_key(each) for each in results if model.is_final_result(each)}
     counted = [each for each in results if each.get("resultType") != "ATTEMPT" or _key(each) not in settled]
     found = [_of_result(session, each) for each in counted]
     yield from found

@@ -40,7 +40,8 @@ class ChecklyHook(ChecklyBaseHook):
     """Talk to Checkly with the credentials of an Airflow connection of type `checkly`.
 
     Methods return Checkly's JSON as dicts and raise a `ChecklyError`
-    (see :mod:`airflow_provider_checkly.exceptions`). Those that start with `a` are awaitable.
+    (see :mod:`airflow_provider_checkly.exceptions`). Those that start with `a` are awaitable. A subclass that
+    finds its connection elsewhere overrides `get_connection` and, for triggers, `aget_connection`.
 
     :param checkly_conn_id: connection with the account ID as login and the API key as password.
     """

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final, Required, TypedDict, Unpack
 
-from airflow.providers.common.compat.sdk import BaseHook, Variable, mask_secret
+from airflow.providers.common.compat.sdk import (
+    AirflowNotFoundException,
+    BaseHook,
+    Variable,
+    mask_secret,
+)
 
 from airflow_provider_checkly import arguments
 from airflow_provider_checkly.api import calls
@@ -129,7 +134,10 @@ def _secret(reference: str, where: str) -> str:
             f"{where} must refer to a secret as 'variable:NAME' or 'connection:CONN_ID' (its password), "
             f"so that no secret stands in the DAG file."
         )
-    value = Variable.get(name, None) if kind == "variable" else BaseHook.get_connection(name).password
+    try:
+        value = Variable.get(name, None) if kind == "variable" else BaseHook.get_connection(name).password
+    except AirflowNotFoundException:
+        value = None
     if not value:
         raise InvalidInput(f"{where} refers to {kind} {name!r}, which holds no value.")
     mask_secret(value)

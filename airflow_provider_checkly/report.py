@@ -7,7 +7,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_checkly.details import milliseconds, one_line, shortened
+from airflow_provider_checkly.api import model
+from airflow_provider_checkly.details import milliseconds, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -89,7 +90,7 @@ def _screenful(reasons: Sequence[Reason]) -> list[str]:
 def markdown(headline: str, reasons: Iterable[Reason]) -> str:
     """Return a report that is short enough for a chat message: 3,500 characters at most."""
     blocks = [reason.markdown() for reason in reasons]
-    report, left = shortened(_plain(headline), LONGEST_REPORT // 3), len(blocks)
+    report, left = model.shortened(_plain(headline), LONGEST_REPORT // 3), len(blocks)
     for block in blocks:
         tail = f"\n\nand {left - 1} more" if left > 1 else ""
         if len(report) + len(block) + len(tail) + 2 > LONGEST_REPORT:

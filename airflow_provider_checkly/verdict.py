@@ -129,13 +129,27 @@ def complete(outcome: Outcome, read: Callable[[Sequence[str]], list[JsonObject]]
 
 
 def harmless(value: JsonObject) -> JsonObject:
-    """Rename keys that Airflow's serializers keep for themselves: `__x` becomes `checkly__x`."""
-    renamed: JsonObject = json.loads(json.dumps(value), object_pairs_hook=_renamed)
-    return renamed
+    """Return JSON that Airflow can store.
+
+    Its serializers keep keys as `__x` for themselves: they become `checkly__x`. Halves of characters and NUL,
+    which no database takes, become question marks.
+    """
+    return {_text(f"checkly{key}" if key.startswith("__") else key): _value(it) for key, it in value.items()}
 
 
-def _renamed(pairs: list[tuple[str, Json]]) -> JsonObject:
-    return {f"checkly{key}" if key.startswith("__") else key: value for key, value in pairs}
+def _text(text: str) -> str:
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")
+
+
+def _value(value: Json) -> Json:
+    match value:
+        case str():
+            return _text(value)
+        case dict():
+            return harmless(value)
+        case list():
+            return [_value(each) for each in value]
+    return value
 
 
 def for_xcom(sessions: Sequence[JsonObject]) -> list[JsonObject]:

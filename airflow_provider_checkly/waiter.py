@@ -181,7 +181,7 @@ class SessionWaiter(BaseOperator):
         whole = verdict.complete(outcome, self._read)
         decision = self._decide(whole)
         self._push_link(context, verdict.broken_sessions(whole, decision) or whole.sessions or ())
-        context["ti"].xcom_push(key="gate", value=decision.to_xcom())
+        context["ti"].xcom_push(key="gate", value=verdict.harmless(decision.to_xcom()))
         if decision.broke or self._always_show:
             _log_lines(logging.WARNING if decision.broke else logging.INFO, decision.table().splitlines())
         try:

@@ -415,7 +415,7 @@ def test_only_failed_checks_run_again(checkly: Emulator) -> None:
 
 
 def test_a_trigger_that_was_refused_forgets_nothing(checkly: Emulator) -> None:
-    """Checkly took nothing from the second try: the third runs the failed checks only, as the second would."""
+    """Checkly took nothing from the second try: the third runs the failed checks only, too."""
     store = Store()
     again: dict[str, Any] = {"check_ids": [FAILS, PASSES], "retry_failed": True}
     with pytest.raises(ChecksFailed):

@@ -127,7 +127,7 @@ LAYERS: dict[str, set[str]] = {
     "notifications": {"api", "arguments"},
     "retry_policy": {"api"},
     "junit": {"api", "details", "findings"},
-    "report": {"details"},
+    "report": {"api", "details"},
     "reasons": {"api", "decision", "details", "findings", "hooks", "report"},
     "waiter": {
         *("arguments", "connection", "decision", "exceptions", "gate", "hooks", "links"),

@@ -176,15 +176,17 @@ def test_what_is_sent(
         assert "s3cr3t" not in text
 
 
-SECRETS = ["s3cr3t", "variable:", "variable:NO_SUCH_VARIABLE", "connection:empty"]
+SECRETS = ["s3cr3t", "variable:", "variable:NO_SUCH_VARIABLE", "connection:empty", "connection:unknown"]
 
 
 @pytest.mark.parametrize("reference", SECRETS)
 def test_bad_secrets(reference: str, checkly: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_EMPTY", json.dumps({"conn_type": "x"}))
     monkeypatch.setattr("airflow_provider_checkly.orders.Variable.get", lambda _name, default: default)
+    store = Store()
     with pytest.raises(InvalidInput, match="secret_environment_variables: TOKEN") as caught:
-        run(task(tags="smoke", secret_environment_variables={"TOKEN": reference}))
+        run(task(tags="smoke", secret_environment_variables={"TOKEN": reference}), context(store=store))
+    assert not store.values["checkly_check_sessions"]
     assert "s3cr3t" not in str(caught.value)
     assert checkly.requests == []
 

@@ -263,6 +263,14 @@ def test_keys_that_airflow_keeps_for_itself() -> None:
     assert "__classname__" not in json.dumps(Outcome((ID(1),), (upset,)).to_event()).replace("checkly__", "")
 
 
+def test_text_that_no_database_takes() -> None:
+    """JSON may hold halves of characters and NUL; Airflow's client and PostgreSQL refuse them."""
+    odd = json.loads('{"a": "x\\ud800y", "b": ["\\u0000"], "c\\udfff": 1.5}')
+    (back,) = for_xcom([session(1, "PASSED", **odd)])
+    assert (back["a"], back["b"], back["c?"]) == ("x?y", ["?"], 1.5)
+    json.dumps(back, ensure_ascii=False).encode()
+
+
 def test_the_size_of_xcom(caplog: pytest.LogCaptureFixture) -> None:
     big = [session(number, "PASSED", results=[{"text": "x" * 2000}]) for number in range(600)]
     with caplog.at_level(logging.WARNING):

@@ -21,6 +21,10 @@ T_co = TypeVar("T_co", covariant=True)
 
 ApiVersion = Literal["v1", "v2"]
 MAX_WAIT_SECONDS: Final = 30
+LONGEST_MESSAGE: Final = 2_000
+"""Characters of what Checkly says that an error holds; a trigger's event takes it along."""
+START_SECONDS: Final = 60
+"""How long Checkly may take to start all the checks that are asked for: none may be started twice."""
 LONGEST_SEARCH: Final = 200
 """Characters that Checkly takes as `textSearch`."""
 
@@ -58,13 +62,15 @@ def _number(value: str) -> float | None:
 
 
 def retry_after(response: Response) -> float | None:
-    """Return the seconds that `Retry-After` (a number or a date) or `X-RateLimit-Reset` asks for."""
+    """Return the seconds that `Retry-After` (a number or a date) asks for, or a 429's `X-RateLimit-Reset`."""
     if value := response.headers.get("retry-after", "").strip():
         seconds = _number(value)
         hint = _date_hint(value) if seconds is None else seconds
-    else:
+    elif response.status == 429:  # noqa: PLR2004 - other answers may carry the header, too
         reset = _number(response.headers.get("x-ratelimit-reset", "").strip())
         hint = None if reset is None else reset - time.time()
+    else:
+        return None
     return hint if hint is not None and hint >= 0 else None
 
 
@@ -73,7 +79,7 @@ def _said(response: Response) -> str:
         message = model.json_object(response).get("message")
     except errors.ChecklyUnreadable:
         return model.quoted(response.body) if response.body else "no message"
-    return message if isinstance(message, str) and message else "no message"
+    return model.shortened(message, LONGEST_MESSAGE) if isinstance(message, str) and message else "no message"
 
 
 def _advice(response: Response) -> str:
@@ -218,7 +224,7 @@ def trigger_check_sessions(
     if chosen := target(check_ids, tags):
         body["target"] = chosen
     where = path(version, "check-sessions", "trigger")
-    return Call(Request("POST", where, body=body, repeatable=False), _read_sessions)
+    return Call(Request("POST", where, body=body, hold=START_SECONDS, repeatable=False), _read_sessions)
 
 
 def _read_started(response: Response) -> JsonObject:
@@ -232,7 +238,7 @@ def trigger_test_session(order: JsonObject) -> Call[JsonObject]:
     :param order: name, runLocation, target and the rest of Checkly's request body.
     """
     where = path("v1", "test-sessions", "trigger")
-    return Call(Request("POST", where, body=order, repeatable=False), _read_started)
+    return Call(Request("POST", where, body=order, hold=START_SECONDS, repeatable=False), _read_started)
 
 
 def find_test_sessions(text: str) -> Call[list[JsonObject]]:

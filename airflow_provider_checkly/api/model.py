@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_checkly.api.errors import ChecklyUnreadable, InvalidInput
@@ -50,10 +51,14 @@ SENSELESS: Final = 1e15
 """Milliseconds that no check takes; an `int` of JSON may be too large for a `float`."""
 
 
+def shortened(text: str, most: int) -> str:
+    """Return a text of so many characters at most."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def quoted(text: str | bytes) -> str:
     """Return the start of what Checkly sent, fit for an error message."""
-    readable = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return repr(readable if len(readable) <= QUOTED else f"{readable[:QUOTED]}…")
+    return repr(shortened(text.decode("utf-8", "replace") if isinstance(text, bytes) else text, QUOTED))
 
 
 def uuid(value: object, argument: str) -> str:
@@ -75,7 +80,10 @@ def _unique(pairs: list[tuple[str, Json]]) -> JsonObject:
     return fields
 
 
-def _no_number(word: str) -> float:
+def _number(word: str) -> float:
+    """Return a number; NaN, Infinity and what is as large are none that could be sent on as JSON."""
+    if isfinite(number := float(word)):
+        return number
     raise ValueError(f"{word} is no JSON")
 
 
@@ -86,7 +94,7 @@ def json_object(response: Response) -> JsonObject:
     """
     try:
         text = response.body.decode("utf-8")
-        value: Json = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
+        value: Json = json.loads(text, object_pairs_hook=_unique, parse_constant=_number, parse_float=_number)
     except (ValueError, RecursionError) as error:
         fault = f"JSON that can be read ({type(error).__name__}: {error})"
     else:
@@ -128,7 +136,9 @@ def checked_session(value: Json, source: str, kind: SessionKind = CHECK_SESSION)
 
 def kind_of(session: Json) -> SessionKind:
     """Return the kind of a session."""
-    return TEST_SESSION if isinstance(session, dict) and TEST_SESSION.ids[0] in session else CHECK_SESSION
+    ids = {} if not isinstance(session, dict) else session
+    is_test = not isinstance(ids.get(CHECK_SESSION.ids[0]), str) and TEST_SESSION.ids[0] in ids
+    return TEST_SESSION if is_test else CHECK_SESSION
 
 
 def session_id(session: JsonObject) -> str:
@@ -142,9 +152,14 @@ def results(session: JsonObject) -> Sequence[JsonObject]:
     return [result for result in found if isinstance(result, dict)] if isinstance(found, list) else []
 
 
+def is_final_result(result: JsonObject) -> bool:
+    """Return whether a result counts; Checkly need not say so, only attempts before it are marked."""
+    return result.get("resultType") in (None, "FINAL")
+
+
 def final_results(session: JsonObject) -> Sequence[JsonObject]:
     """Return the results that count: one per check and location, without failed attempts."""
-    return [result for result in results(session) if result.get("resultType") == "FINAL"]
+    return [result for result in results(session) if is_final_result(result)]
 
 
 def status(session: JsonObject) -> str:
@@ -187,9 +202,10 @@ def typical_length(session: JsonObject) -> int:
 
 
 def label(session: JsonObject) -> str:
-    """Return the name of a session or of its check; an id where Checkly gives no name."""
+    """Return the name of a session or of its check, fit for a log; an id where Checkly gives no name."""
     name = session.get("name")
-    return name if isinstance(name, str) and name else str(session[kind_of(session).ids[-1]])
+    printable = (mark if mark.isprintable() else " " for mark in (name if isinstance(name, str) else ""))
+    return " ".join("".join(printable).split()) or str(session[kind_of(session).ids[-1]])
 
 
 def link(session: JsonObject) -> str:

@@ -50,7 +50,7 @@ def _error(state: RetryCallState) -> BaseException | None:
 def pause(state: RetryCallState, patience: float) -> float:
     """Return the seconds to the next try: what Checkly asks for, else growing ones."""
     hint = getattr(_error(state), "retry_after", None)
-    wanted = _back_off(state) if hint is None else min(hint, LONGEST_PAUSE) + 0.1
+    wanted = min(hint, LONGEST_PAUSE) + 0.1 if hint else _back_off(state)
     return max(0.0, min(wanted, patience - (state.seconds_since_start or 0)))
 
 

@@ -13,9 +13,10 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -25,7 +26,7 @@ import urllib3
 import yarl
 from tenacity import AsyncRetrying, Retrying
 
-from airflow_provider_checkly.api.adapter import BoundedAdapter
+from airflow_provider_checkly.api.adapter import BoundedAdapter, ends_after
 from airflow_provider_checkly.api.errors import ChecklyError, ChecklyUnreachable, ChecklyUnreadable
 from airflow_provider_checkly.api.retry import repeats
 from airflow_provider_checkly.api.wire import Account, Request, Response
@@ -37,14 +38,17 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.api.waiting import Answer, Plan, Waited
 
 T = TypeVar("T")
-Sender: TypeAlias = Callable[[Request], Response]
-"""Sends one request, once; returns the answer, whatever its status, or raises ChecklyUnreachable."""
+Sender: TypeAlias = Callable[[Request, float], Response]
+"""Sends one request, once; returns the answer, whatever its status, or raises ChecklyUnreachable.
+
+A long poll takes little more than the seconds given.
+"""
 AsyncSender: TypeAlias = Callable[[Request, float], Awaitable[Response]]
-"""The same, without blocking the event loop, in little more than the seconds given."""
+"""The same, without blocking the event loop."""
 
 CONNECT_SECONDS: Final = 10.0
 OVERTIME: Final = 5.0
-"""Seconds that a request of a triggerer may take beyond its patience."""
+"""Seconds that a request may take beyond its patience."""
 LARGEST_BODY: Final = 32 * 1024 * 1024
 CHUNK: Final = 64 * 1024
 CREDENTIALS: Final = re.compile(r"//[^/\s]*@")
@@ -117,6 +121,12 @@ def _unreachable(request: Request, account: Account, error: Exception) -> Checkl
     )
 
 
+def _without_key(account: Account, response: Response) -> Response:
+    """Return an answer that does not hold the key: a server may repeat what it was sent."""
+    key = account.api_key.encode()
+    return replace(response, body=response.body.replace(key, b"***")) if key in response.body else response
+
+
 def _check_size(request: Request, body: bytearray) -> None:
     if len(body) > LARGEST_BODY:
         raise ChecklyUnreadable(f"{request}: the answer is larger than {LARGEST_BODY >> 20} MiB.")
@@ -146,11 +156,13 @@ def _exchange(session: requests.Session, url: str, request: Request, limit: floa
         allow_redirects=False,
         stream=True,
     ) as answer:
-        while chunk := answer.raw.read1(CHUNK, decode_content=True):
-            body += chunk
-            _check_size(request, body)
-            if time.monotonic() - started > limit:
-                raise TimeoutError(f"the answer was not whole after {limit:.0f} s")
+        raw: Any = answer.raw  # our adapter leaves the socket there
+        with ends_after(raw.socket, started + limit - time.monotonic()):
+            while chunk := raw.read1(CHUNK, decode_content=True):
+                body += chunk
+                _check_size(request, body)
+    if time.monotonic() - started > limit:
+        raise TimeoutError(f"the answer was not whole after {limit:.0f} s")
     sized = "Content-Length" in answer.headers or "Transfer-Encoding" in answer.headers
     if answer.status_code in {200, 201} and not sized and not body:
         raise ConnectionError("the connection ended within the headers")  # http.client takes it for their end
@@ -164,9 +176,11 @@ def requests_sender(account: Account, margin: float) -> Iterator[Sender]:
     :param margin: seconds that an answer may take beyond the time Checkly may hold it.
     """
 
-    def send(request: Request) -> Response:
+    def send(request: Request, patience: float) -> Response:
+        longest = max(patience, 0) + OVERTIME if request.hold else margin
+        limit = min(request.hold + margin, longest)
         try:
-            return _exchange(session, account.url(request), request, request.hold + margin)
+            return _without_key(account, _exchange(session, account.url(request), request, limit))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise _unreachable(request, account, error) from None
 
@@ -211,7 +225,9 @@ async def aiohttp_sender(account: Account, margin: float) -> AsyncIterator[Async
     async def send(request: Request, patience: float) -> Response:
         limit = min(request.hold + margin, max(patience, 0) + OVERTIME)  # aiohttp takes 0 for no limit
         try:
-            return await _aexchange(session, account.url(request), proxy(), request, limit)
+            return _without_key(
+                account, await _aexchange(session, account.url(request), proxy(), request, limit)
+            )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _unreachable(request, account, error) from None
 
@@ -231,7 +247,12 @@ def send(sender: Sender, call: Call[T], patience: float) -> T:
     :param patience: seconds after which it is not sent again.
     :raises ChecklyError: what the last try said.
     """
-    return repeats(Retrying, call.request, patience)(lambda: call.read(sender(call.request)))
+    end = time.monotonic() + patience
+
+    def once() -> T:
+        return call.read(sender(call.request, end - time.monotonic()))
+
+    return repeats(Retrying, call.request, patience)(once)
 
 
 async def asend(sender: AsyncSender, call: Call[T], patience: float) -> T:

@@ -43,7 +43,7 @@ class Way:
         """Send requests, once each, through one sender."""
         if self.name == "requests":
             with transport.requests_sender(account, margin) as sender:
-                return [sender(request) for request in requests]
+                return [sender(request, 60) for request in requests]
 
         async def talk() -> list[Response]:
             async with transport.aiohttp_sender(account, margin) as sender:

@@ -58,7 +58,7 @@ def read(call: Call[Any], status: int, body: object, seconds: float = 0, **heade
             "/v2/check-sessions/trigger",
             {"refreshCache": False, "target": {"checkId": [CHECK]}},
             False,
-            0,
+            calls.START_SECONDS,
         ),
     ],
 )
@@ -237,6 +237,13 @@ def test_a_moment_to_come_counts_from_now(headers: dict[str, str]) -> None:
     assert 0 < found <= 10_000
 
 
+@pytest.mark.parametrize("status", [408, 503, 200])
+def test_when_the_limit_starts_anew_is_a_hint_of_a_429_only(status: int) -> None:
+    """A server may send it with each answer: it must make no wait slower."""
+    headers = {"x-ratelimit-reset": str(int(time.time()) + 50)}
+    assert calls.retry_after(Response(V2.get(SESSION).request, status, headers, b"")) is None
+
+
 @given(st.text(st.characters(max_codepoint=255)))
 @example("Mon, 01 Jan 0001 00:00:00 +2359")
 @example("0 0 0 0 0")
@@ -384,7 +391,9 @@ def run_of_tests(status: str = "PASSED", **fields: Any) -> dict[str, Any]:
 
 def test_requests_about_test_sessions() -> None:
     """Pitfall 2: neither kind of session is started twice."""
-    assert START_TESTS.request == Request("POST", "/v1/test-sessions/trigger", body=ORDER, repeatable=False)
+    assert START_TESTS.request == Request(
+        "POST", "/v1/test-sessions/trigger", body=ORDER, hold=calls.START_SECONDS, repeatable=False
+    )
     assert TESTS.get(SESSION).request.path == f"/v1/test-sessions/{SESSION}"
     assert TESTS.completion(SESSION, 9).request.target == (
         f"/v1/test-sessions/{SESSION}/completion?maxWaitSeconds=9"

@@ -33,6 +33,7 @@ def answer(body: bytes) -> Response:
         (b'{"a": NaN}', "NaN"),
         (b'{"a": Infinity}', "Infinity"),
         (b'{"a": -Infinity}', "-Infinity"),
+        (b'{"a": 1e999}', "1e999"),
         (b'{"status": "PASSED", "status": "FAILED"}', "twice"),
         (b'{"results": [{"a": 1, "a": 2}]}', "twice"),
         (b'{"a": ' + b"9" * 5000 + b"}", "no JSON"),
@@ -220,7 +221,7 @@ def test_a_printed_list_gets_a_hint() -> None:
         (b"\xff", "'\N{REPLACEMENT CHARACTER}'"),
         ("a\r\nb\x1b[31m", r"'a\r\nb\x1b[31m'"),
         ("x" * 200, f"'{'x' * 200}'"),
-        ("x" * 201, f"'{'x' * 200}…'"),
+        ("x" * 201, f"'{'x' * 199}…'"),
     ],
 )
 def test_quotes_are_short_and_on_one_line(sent: str | bytes, shown: str) -> None:
@@ -242,3 +243,16 @@ def test_a_test_session_has_no_word_for_degraded(results: object, reads: str) ->
     found = {"testSessionId": SESSION, "status": "PASSED", "results": results}
     assert model.checked_session(found, "", model.TEST_SESSION) == found
     assert (model.status(found), model.is_final(found), model.session_id(found)) == (reads, True, SESSION)
+
+
+def test_an_unknown_field_makes_no_other_kind_of_session() -> None:
+    """Fields that a document does not name are ignored, whatever they are called."""
+    own = session(testSessionId=None)
+    assert model.kind_of(own) is model.CHECK_SESSION
+    assert model.session_id(own) == own["checkSessionId"]
+    other = {"testSessionId": own["checkSessionId"], "status": "PASSED", "checkSessionId": None}
+    assert model.kind_of(other) is model.TEST_SESSION
+
+
+def test_a_name_is_fit_for_a_log() -> None:
+    assert model.label(session(name="Shop\n\x1b[31m answers \ud800")) == "Shop [31m answers"

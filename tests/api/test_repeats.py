@@ -322,3 +322,16 @@ def test_two_waits_at_once_only_read(checkly: Emulator) -> None:
     one, other = asyncio.run(both())
     assert one == other
     assert {record.method for record in checkly.requests} == {"GET"}
+
+
+def test_a_poll_that_is_repeated_ends_with_the_deadline(
+    way: Way, checkly: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pitfall 7: it may have been planned for longer, before Checkly was in trouble for a while."""
+    monkeypatch.setattr("airflow_provider_checkly.api.transport.OVERTIME", 0.5)
+    (session_id,) = started(checkly, STUCK)
+    checkly.fail(path="completion", status=503, times=30)
+    began = time.monotonic()
+    waited = way.drive(account_of(checkly), wait_for([session_id], 2, hold=30).plan())
+    assert waited.late
+    assert time.monotonic() - began < 12

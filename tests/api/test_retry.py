@@ -82,7 +82,8 @@ def state_after(error: BaseException | None, tries: int, since_start: float) -> 
         (REFUSED("", status=502), 3, 2, 2.5),
         (REFUSED("", status=502), 50, 30, 30.5),
         (REFUSED("", status=502, retry_after=None), 1, 0.5, 1),
-        (REFUSED("", status=429, retry_after=0), 9, 0.1, 0.1),
+        (REFUSED("", status=429, retry_after=0), 1, 0.5, 1),
+        (REFUSED("", status=429, retry_after=0), 9, 30, 30.5),
         (REFUSED("", status=429, retry_after=7), 9, 7.1, 7.1),
         (REFUSED("", status=429, retry_after=600), 1, 60.1, 60.1),
         (REFUSED("", status=429, retry_after=float("inf")), 1, 60.1, 60.1),
@@ -91,7 +92,10 @@ def state_after(error: BaseException | None, tries: int, since_start: float) -> 
     ],
 )
 def test_pauses(error: BaseException | None, tries: int, shortest: float, longest: float) -> None:
-    """Pitfalls 15 and 59: what Checkly asks for, up to a window of its limit; else growing, with jitter."""
+    """Pitfalls 15 and 59: what Checkly asks for, up to a window of its limit; else growing, with jitter.
+
+    "At once" is not taken by its word: ten requests a second would use the account's budget up.
+    """
     for _ in range(20):
         assert shortest <= retry.pause(state_after(error, tries, 0), 1000) <= longest
 

@@ -127,8 +127,21 @@ def test_an_answer_that_is_not_whole_may_have_been_taken(
         says(OK + b"Content-Length: 100\r\n\r\n", *[b"x"] * 100, pause=0.05),
         says(OK + b"Transfer-Encoding: chunked\r\n\r\n", *[b"1\r\nx\r\n"] * 100, pause=0.05),
         falls_silent_after(OK + b"Content-Length: 10\r\n\r\nx"),
+        says(OK + b"Transfer-Encoding: chunked\r\n\r\n", *[b"0"] * 100, pause=0.05),
+        says(OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: ", *[b"x"] * 100, pause=0.05),
+        says(OK + b"Connection: close\r\n\r\n", *[b"x"] * 100, pause=0.05),
     ],
-    ids=["silence", "a drip", "a drip of chunks", "a stop"],
+    ids=[
+        *(
+            "silence",
+            "a drip",
+            "a drip of chunks",
+            "a stop",
+            "a drip of a chunk's size",
+            "a drip of trailers",
+        ),
+        "a drip up to the end",
+    ],
 )
 def test_no_answer_takes_for_ever(way: Way, serve: Serve, script: Script) -> None:
     """Pitfall 29: silence, and a body that drips in, end at the limit of the whole answer."""
@@ -259,6 +272,15 @@ def test_a_folder_of_certificates(way: Way, monkeypatch: pytest.MonkeyPatch, tmp
     with Emulator() as checkly:
         account = Account(checkly.url, checkly.account_id, checkly.api_key)
         assert way.exchange(account, Request("GET", "/v1/accounts/me"))[0].status == 200
+
+
+def test_a_server_that_repeats_the_key(way: Way, serve: Serve) -> None:
+    """Pitfall 17: neither an error nor a result may hold it."""
+    body = b'{"message": "Bearer %s is not valid"}' % KEY.encode()
+    head = b"HTTP/1.1 401 No\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with serve(says(head + body)) as server, pytest.raises(errors.ChecklyAuthError) as caught:
+        way.ask(server.account, calls.get_account())
+    assert "Bearer *** is not valid" in str(caught.value)
 
 
 @pytest.mark.parametrize("size", [4_000, 200_000])
