@@ -453,7 +453,7 @@ TABLE = [
     *(Row(name, TRIGGER, wire(script), NO_RETRY, ChecklyUnreadable, text, runs=1)
       for name, script, text in ODD),
     *(Row(name, POLL, wire(script), RETRY, ChecklyUnreadable, text) for name, script, text in ODD),
-    Row("too deep to copy", POLL, wire(deep(600)), RETRY, ChecklyUnreadable, "deep"),
+    Row("too deep to copy", POLL, wire(deep(600)), RETRY, ChecklyUnreadable, "check-sessions"),
     Row("no list of sessions", TRIGGER, answers(201, {"sessions": None}), NO_RETRY, ChecklyUnreadable,
         "without a list"),
     Row("no sessions", TRIGGER, answers(201, {"sessions": []}), NO_RETRY, NoMatchingChecks,
@@ -492,7 +492,12 @@ def case(row: Row, way: str) -> Any:
     return pytest.param(row, way, id=name, marks=marks)
 
 
-CASES = [case(row, way) for row in TABLE for way in WAYS[row.where]]
+def ways(row: Row) -> list[str]:
+    """Return how a row is run: the hook knows few of the operator's arguments."""
+    return [way for way in WAYS[row.where] if way != "awaited" or row.task.keys() <= {"check_ids"}]
+
+
+CASES = [case(row, way) for row in TABLE for way in ways(row)]
 
 
 @pytest.fixture(autouse=True)
@@ -565,12 +570,12 @@ def test_what_a_user_sees(row: Row, way: str, scene: Scene, caplog: pytest.LogCa
     task = the_task(row, way)
     row.does(scene)
     began, store = time.monotonic(), Store()
-    ways = {
+    run = {
         "worker": lambda: task.execute(context(store=store)),
         "deferred": lambda: resume(task),
         "awaited": lambda: trigger_and_await(row),
     }
-    end, found = end_of(ways[way])
+    end, found = end_of(run[way])
     assert time.monotonic() - began < row.within
 
     assert end == (PLAIN if way == "awaited" and row.end != SUCCESS else row.end), found
