@@ -2,7 +2,7 @@
 
 Each row is run over both transports. A fault at the trigger strikes the operator (requests) and the hook's
 awaitable method (aiohttp); a fault at a poll strikes a task that waits on its worker (requests) and one that
-is deferred (aiohttp). Pauses of the package are shorter here than in life: see PAUSES.
+is deferred (aiohttp); so does one at all that a sensor asks. Pauses are shorter than in life: see PAUSES.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from email.utils import formatdate
 from importlib import import_module
 from itertools import pairwise
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from airflow.providers.common.compat.sdk import (
@@ -80,36 +80,22 @@ SKIPPED: Final = "skipped"
 RETRY: Final = "fails, Airflow may retry"
 NO_RETRY: Final = "fails without a retry"
 PLAIN: Final = "fails with a plain ChecklyError"
-End = Literal[
-    "success",
-    "skipped",
-    "fails, Airflow may retry",
-    "fails without a retry",
-    "fails with a plain ChecklyError",
-]
 
 TRIGGER: Final = "trigger"
 POLL: Final = "poll"
 SENSOR: Final = "sensor"
-Where = Literal["trigger", "poll", "sensor"]
-PLACES: Final[dict[Where, FaultFields]] = {
-    "trigger": {"method": "POST", "path": "/trigger$"},
-    "poll": {"method": "GET", "path": "/completion$"},
-    "sensor": {"method": "GET", "path": "/check-sessions/"},
+PLACES: Final[dict[str, FaultFields]] = {
+    TRIGGER: {"method": "POST", "path": "/trigger$"},
+    POLL: {"method": "GET", "path": "/completion$"},
+    SENSOR: {"method": "GET", "path": "/check-sessions/"},
 }
 WAYS: Final = {
     TRIGGER: ("worker", "awaited"),
     POLL: ("worker", "deferred"),
     SENSOR: ("worker", "deferred"),
 }
-NAMES: Final = (
-    "http_proxy",
-    "https_proxy",
-    "all_proxy",
-    "ssl_cert_file",
-    "requests_ca_bundle",
-    "curl_ca_bundle",
-)
+PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy")
+BUNDLES: Final = ("ssl_cert_file", "requests_ca_bundle", "curl_ca_bundle")
 
 
 # Ways to make trouble
@@ -171,7 +157,8 @@ def wire(script: Script, times: int | None = 1) -> Fault:
     """Let the connection do it."""
 
     def fault(scene: Scene) -> None:
-        front = scene.serve(Front(scene.checkly, script, **scene.place, times=times))
+        place = scene.place["method"] or "", scene.place["path"]
+        front = scene.serve(Front(scene.checkly, script, place, times=times))
         scene.connect(f"http://127.0.0.1:{front.server_port}")
 
     return fault
@@ -208,7 +195,7 @@ def proxy_down(scene: Scene) -> None:
 
 def proxy_refuses(scene: Scene) -> None:
     says_no = says(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")
-    proxy = scene.serve(Front(scene.checkly, says_no, method="CONNECT", times=None))
+    proxy = scene.serve(Front(scene.checkly, says_no, ("CONNECT", ""), times=None))
     scene.use_proxy("https_proxy", proxy.server_port)
     scene.connect("https://checkly.example.com")
 
@@ -313,9 +300,9 @@ class Row:
     """
 
     fault: str
-    where: Where
+    where: str
     does: Fault
-    end: End
+    end: str
     error: type[ChecklyError] | None = None
     text: str = ""
     again: bool | None = False
@@ -356,7 +343,8 @@ TABLE = [
     Row("no bundle", TRIGGER, no_bundle, RETRY, ChecklyUnreachable, "/no/such/file", posts=0),
     Row("no bundle", SENSOR, no_bundle, RETRY, ChecklyUnreachable, "/no/such/file"),
 
-    # No whole answer. Checkly may have taken a trigger, so it is not sent twice; a poll is.
+    # No whole answer. Checkly may have taken a trigger, so it is not sent twice; a poll is. (Three polls go
+    # wrong here, since aiohttp itself repeats a GET once, without a word, if its connection is lost.)
     Row("no TLS", TRIGGER, speaks_no_tls, RETRY, ChecklyUnreachable, "SSL", again=None, posts=0,
         timeout=0.2, warns=True),
     Row("no TLS", SENSOR, speaks_no_tls, RETRY, ChecklyUnreachable, "SSL", again=True, timeout=0.1),
@@ -370,7 +358,7 @@ TABLE = [
     Row("half a head", POLL, emulated(drop="headers", times=3), SUCCESS, again=True, polls=4),
     Row("half a body", TRIGGER, emulated(drop="body"), RETRY, ChecklyUnreachable, NO_ANSWER, runs=1,
         warns=True),
-    Row("half a body", POLL, emulated(drop="body"), SUCCESS, again=True, polls=2),
+    Row("half a body", POLL, emulated(drop="body", times=3), SUCCESS, again=True, polls=4),
     Row("reset before", TRIGGER, wire(resets_after(b"")), RETRY, ChecklyUnreachable, "reset", runs=1,
         warns=True),
     Row("reset before", POLL, wire(resets_after(b""), 3), SUCCESS, again=True, polls=4),
@@ -379,10 +367,10 @@ TABLE = [
     Row("reset in the head", POLL, wire(resets_after(OK), 3), SUCCESS, again=True, polls=4),
     Row("reset in the body", TRIGGER, wire(resets_after(HALF)), RETRY, ChecklyUnreachable, NO_ANSWER,
         runs=1, warns=True),
-    Row("reset in the body", POLL, wire(resets_after(HALF)), SUCCESS, again=True, polls=2),
+    Row("reset in the body", POLL, wire(resets_after(HALF), 3), SUCCESS, again=True, polls=4),
     Row("body too short", TRIGGER, wire(sends(length=9)), RETRY, ChecklyUnreachable, NO_ANSWER, runs=1,
         warns=True),
-    Row("body too short", POLL, wire(sends(length=9)), SUCCESS, again=True, polls=2),
+    Row("body too short", POLL, wire(sends(length=9), 3), SUCCESS, again=True, polls=4),
     Row("body too long", TRIGGER, wire(sends(length=-9)), NO_RETRY, ChecklyUnreadable, "no JSON", runs=1),
     Row("body too long", POLL, wire(sends(length=-9)), RETRY, ChecklyUnreadable, "no JSON"),
 
@@ -404,8 +392,7 @@ TABLE = [
     Row("500 for ever", POLL, answers(500, times=None), RETRY, ChecklyRefused, "answered 500", again=True,
         polls=4),
     Row("502 to the deadline", POLL, answers(502, times=None), SUCCESS, again=True, polls=30, timeout=1.2),
-    Row("502 for ever", POLL, for_ever(502), RETRY, ChecklyRefused, "answered 502", again=True, polls=30,
-        timeout=1.2),
+    Row("502 for ever", POLL, for_ever(502), RETRY, ChecklyRefused, "answered 502", again=True, timeout=0.1),
 
     # Too many requests: surely not taken. Checkly says when to ask again; within reason that is obeyed.
     *(Row(f"429, {name}", TRIGGER, fault, SUCCESS, again=True, posts=2, gap=gap)
@@ -414,8 +401,8 @@ TABLE = [
       for name, fault, gap in TOO_MANY),
     Row("429 for ever", TRIGGER, for_ever(429, **{"Retry-After": "60"}), RETRY, ChecklyRateLimited,
         "answered 429", again=True, posts=2, timeout=0.2),
-    Row("429 for ever", POLL, for_ever(429), RETRY, ChecksTimedOut, "at the deadline", again=True, polls=30,
-        cancels=1, timeout=1.2),
+    Row("429 for ever", POLL, for_ever(429), RETRY, ChecksTimedOut, "at the deadline", again=True, cancels=1,
+        timeout=0.1),
 
     # "Still running", as Checkly's documents say it, is no error, and nothing to hurry about.
     Row("408", TRIGGER, answers(408), RETRY, ChecklyRefused, "answered 408"),
@@ -503,8 +490,8 @@ CASES = [case(row, way) for row in TABLE for way in ways(row)]
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the pauses, wherever in the package they are."""
-    for module in iter_modules(api.__path__, f"{api.__name__}."):
-        import_module(module.name)
+    for found in iter_modules(api.__path__, f"{api.__name__}."):
+        import_module(found.name)
     ours = [module for name, module in sys.modules.items() if name.startswith("airflow_provider_checkly")]
     for name, value in PAUSES.items():
         places = [module for module in ours if hasattr(module, name)]
@@ -517,7 +504,7 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 def scene(checkly: Emulator, tmp_path: Path) -> Iterator[Scene]:
     """An environment that names neither proxies nor certificates."""
     with ExitStack() as stack, pytest.MonkeyPatch.context() as monkeypatch:
-        for name in NAMES:
+        for name in (*PROXIES, *BUNDLES):
             monkeypatch.delenv(name, raising=False)
             monkeypatch.delenv(name.upper(), raising=False)
         yield Scene(checkly, {}, monkeypatch, tmp_path, stack)
@@ -549,7 +536,7 @@ def trigger_and_await(row: Row) -> Any:
     return asyncio.run(ChecklyHook().atrigger_check_sessions(check_ids, timeout=row.timeout))
 
 
-def end_of(run: Callable[[], Any]) -> tuple[End, Any]:
+def end_of(run: Callable[[], Any]) -> tuple[str, Any]:
     """Return how it ends, as Airflow would see it, and the value or the error."""
     try:
         return SUCCESS, run()

@@ -97,13 +97,10 @@ def says(data: bytes) -> Script:
     return lambda connection, _: connection.sendall(data)
 
 
-PLAIN = sends()
-
-
 class Front(ThreadingHTTPServer):
     """Passes requests on to the emulator, but for the first ones that match: they meet a script.
 
-    :param path: a regular expression found anywhere in the path.
+    :param place: method and path; a regular expression found anywhere in the path.
     :param times: how many requests meet the script; None: all.
     """
 
@@ -112,15 +109,14 @@ class Front(ThreadingHTTPServer):
     def __init__(
         self,
         checkly: Emulator,
-        script: Script = PLAIN,
+        script: Script | None = None,
+        place: tuple[str, str] = ("", ""),
         *,
-        method: str = "",
-        path: str = "",
         times: int | None = 0,
         port: int = 0,
     ) -> None:
-        self.checkly, self.script = checkly, script
-        self._place, self._left = (method, path), times
+        self.checkly, self.script = checkly, script or sends()
+        self._place, self._left = place, times
         super().__init__(("127.0.0.1", port), _Handler)
 
     def __enter__(self) -> Self:
