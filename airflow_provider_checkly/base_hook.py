@@ -81,11 +81,11 @@ class ChecklyBaseHook(BaseHook):
         await asyncio.to_thread(import_module, CLIENTS)  # loading aiohttp would stall the event loop
         return connection.settings(await get_async_connection(self.checkly_conn_id, hook=self))
 
-    def _ask(self, endpoint: Endpoint[T], patience: float = PATIENCE, margin: float = MARGIN) -> T:
+    def _ask(self, endpoint: Endpoint[T], patience: float = PATIENCE, margin: float | None = None) -> T:
         from airflow_provider_checkly.api import transport
 
         settings = self._settings()
-        with transport.requests_sender(settings.account, margin) as sender:
+        with transport.requests_sender(settings.account, MARGIN if margin is None else margin) as sender:
             return transport.send(sender, _call(settings, endpoint), patience)
 
     async def _aask(self, endpoint: Endpoint[T], patience: float = PATIENCE) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 EVENT_VERSION: Final = 1
 LARGEST_EVENT: Final = 64 * 1024
 LARGEST_XCOM: Final = 1024 * 1024
+NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 SOURCE: Final = "The trigger's event"
 ERRORS: Final[dict[str, type[ChecklyError]]] = {
     name: kind
@@ -134,22 +136,13 @@ def harmless(value: JsonObject) -> JsonObject:
     Its serializers keep keys as `__x` for themselves: they become `checkly__x`. Halves of characters and NUL,
     which no database takes, become question marks.
     """
-    return {_text(f"checkly{key}" if key.startswith("__") else key): _value(it) for key, it in value.items()}
+    text = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
+    renamed: JsonObject = json.loads(NUL.sub(r"\1?", text), object_pairs_hook=_renamed)
+    return renamed
 
 
-def _text(text: str) -> str:
-    return text.encode("utf-8", "replace").decode().replace("\0", "?")
-
-
-def _value(value: Json) -> Json:
-    match value:
-        case str():
-            return _text(value)
-        case dict():
-            return harmless(value)
-        case list():
-            return [_value(each) for each in value]
-    return value
+def _renamed(pairs: list[tuple[str, Json]]) -> JsonObject:
+    return {f"checkly{key}" if key.startswith("__") else key: value for key, value in pairs}
 
 
 def for_xcom(sessions: Sequence[JsonObject]) -> list[JsonObject]:

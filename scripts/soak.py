@@ -27,7 +27,6 @@ from airflow_provider_checkly.verdict import Outcome
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-REFUSED: Final = 429
 FAULTS: Final[list[dict[str, Any]]] = [
     {"status": 502, "times": 3},
     {"status": 503, "times": 5, "headers": {"Retry-After": "1"}},
@@ -40,8 +39,9 @@ FAULTS: Final[list[dict[str, Any]]] = [
     {"status": 500, "times": 1, "body": "<html>oops</html>"},
 ]
 SELDOM: Final = 0.05
-"""How often a 429 is chosen beside the others: each makes the shared budget shrink for minutes."""
-WEIGHTS: Final = [SELDOM if fault.get("status") == REFUSED else 1 for fault in FAULTS]
+"""How often these are chosen beside the others: a 429 makes the shared budget shrink for minutes, and four
+500s in a row end a wait."""
+WEIGHTS: Final = [SELDOM if fault.get("status") in {429, 500} else 1 for fault in FAULTS]
 GROWTH: Final = 1.10
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from airflow_provider_checkly.api.errors import ChecklyUnreadable, InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from airflow_provider_checkly.api.wire import Json, JsonObject, Response
 
@@ -46,6 +46,8 @@ TEST_SESSION: Final = SessionKind(
 
 UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 QUOTED: Final = 200
+DEEPEST: Final = 100
+"""Levels of JSON; Airflow's serializers, which follow them one by one, bear some hundreds."""
 LONGER: Final = (("BROWSER", "MULTI_STEP"), ("AGENTIC", "PLAYWRIGHT"))
 SENSELESS: Final = 1e15
 """Milliseconds that no check takes; an `int` of JSON may be too large for a `float`."""
@@ -114,6 +116,18 @@ def _text(session: JsonObject, field: str, source: str) -> str:
     raise ChecklyUnreadable(f"{source}: a session without {field}: {quoted(json.dumps(session))}.")
 
 
+def _depth(value: Json) -> int:
+    depth, layer = 0, [value]
+    while layer:
+        depth += 1
+        layer = [inner for each in layer for inner in _members(each)]
+    return depth
+
+
+def _members(value: Json) -> Iterable[Json]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
 def checked_session(value: Json, source: str, kind: SessionKind = CHECK_SESSION) -> JsonObject:
     """Return a session that names itself, its check and a status we know.
 
@@ -122,6 +136,8 @@ def checked_session(value: Json, source: str, kind: SessionKind = CHECK_SESSION)
     """
     if not isinstance(value, dict):
         raise ChecklyUnreadable(f"{source}: a session that is no object: {quoted(json.dumps(value))}.")
+    if _depth(value) > DEEPEST:
+        raise ChecklyUnreadable(f"{source}: a session that is nested too deeply to be stored.")
     for field in kind.ids:
         if not UUID.fullmatch(text := _text(value, field, source)):
             raise ChecklyUnreadable(f"{source}: {field} {quoted(text)} is no UUID.")

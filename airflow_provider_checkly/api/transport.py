@@ -129,7 +129,8 @@ def _without_key(account: Account, response: Response) -> Response:
 
 def _check_size(request: Request, body: bytearray) -> None:
     if len(body) > LARGEST_BODY:
-        raise ChecklyUnreadable(f"{request}: the answer is larger than {LARGEST_BODY >> 20} MiB.")
+        text = f"{request}: the answer is larger than {LARGEST_BODY >> 20} MiB."
+        raise ChecklyUnreadable(text, of_trigger=not request.repeatable)
 
 
 def open_session(url: str, headers: Mapping[str, str]) -> requests.Session:

@@ -256,3 +256,12 @@ def test_an_unknown_field_makes_no_other_kind_of_session() -> None:
 
 def test_a_name_is_fit_for_a_log() -> None:
     assert model.label(session(name="Shop\n\x1b[31m answers \ud800")) == "Shop [31m answers"
+
+
+def test_how_deep_a_session_may_be() -> None:
+    deep: Any = None
+    for _ in range(model.DEEPEST - 2):
+        deep = [deep]
+    assert model.checked_session(session(x=deep), "GET /x")
+    with pytest.raises(ChecklyUnreadable, match="too deeply"):
+        model.checked_session(session(x={"y": deep}), "GET /x")
