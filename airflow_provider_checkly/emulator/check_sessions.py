@@ -45,8 +45,8 @@ class CheckSessions:
         sessions = self._model.trigger(target)
         if not sessions:
             raise Problem(404, "No matching checks were found.")
-        now = self._model.clock()
-        shown = [session_json(session, self._model.account_id, now) for session in sessions]
+        account_id = self._model.account_id
+        shown = [session_json(session, account_id, session.started_at) for session in sessions]
         return web.json_response({"sessions": shown}, status=201)
 
     async def find(self, request: web.Request) -> web.Response:
