@@ -43,10 +43,10 @@ def _bounded(kind: type[Any]) -> type[Any]:
 
     class Bounded(kind):  # type: ignore[misc]  # the kind is known at run time only: TLS or not, proxy or not
         def getresponse(self) -> HTTPResponse:
-            socket = self.sock  # the response alone has it, where the connection is not kept
-            with ends_after(socket, self.timeout + LATER):
+            wire = self.sock  # only the response holds on to it, where the connection is not kept
+            with ends_after(wire, self.timeout + LATER):
                 response: Any = super().getresponse()
-            response.socket = socket
+            response.socket = wire
             return response  # type: ignore[no-any-return]  # with its socket
 
     return Bounded
