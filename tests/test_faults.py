@@ -536,10 +536,39 @@ def end_of(run: Callable[[], Any]) -> tuple[str, Any]:
         return PLAIN, error
 
 
+def look_at_the_end(row: Row, end: str, found: Any, *, awaited: bool) -> None:
+    """The task's end, and the error or the result that comes with it."""
+    assert end == (PLAIN if awaited and row.end != SUCCESS else row.end), found
+    assert row.text in str(found)
+    if row.error:
+        assert isinstance(found, row.error)
+        assert type(found).__name__ == row.error.__name__
+    if end == PLAIN:
+        assert found.permanent is (row.end != RETRY)
+    if end == SUCCESS and not awaited:
+        assert [session["checkId"] for session in found] == [CHECK]
+        assert len(json.dumps(found)) < 1024 * 1024
+        assert '"__' not in json.dumps(found)
+    if end != SUCCESS:
+        assert len(str(found)) < 1_000
+
+
+def look_at_what_was_asked(row: Row, end: str, scene: Scene) -> None:
+    """What Checkly was asked, how often and how fast, and what it started."""
+    asked = [each.path.rpartition("/")[2] for each in scene.checkly.requests]
+    assert asked.count("trigger") == row.posts
+    assert asked.count("completion") <= row.polls
+    assert asked.count("cancel") == row.cancels
+    runs = row.where != TRIGGER or end == SUCCESS if row.runs is None else row.runs
+    assert len(scene.checkly.sessions) == runs
+    at = [each.at for each in scene.checkly.requests if re.search(scene.place["path"], each.path)]
+    assert all(later - sooner >= row.gap for sooner, later in pairwise(at))
+
+
 @pytest.mark.usefixtures("_defers_at_once")
 @pytest.mark.parametrize(("row", "way"), CASES)
 def test_what_a_user_sees(row: Row, way: str, scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
-    checkly, scene.place = scene.checkly, PLACES[row.where]
+    scene.place = PLACES[row.where]
     task = the_task(row, way)
     row.does(scene)
     began, store = time.monotonic(), Store()
@@ -550,32 +579,10 @@ def test_what_a_user_sees(row: Row, way: str, scene: Scene, caplog: pytest.LogCa
     }
     end, found = end_of(run[way])
     assert time.monotonic() - began < row.within
-
-    assert end == (PLAIN if way == "awaited" and row.end != SUCCESS else row.end), found
-    assert row.text in str(found)
-    if row.error:
-        assert isinstance(found, row.error)
-        assert type(found).__name__ == row.error.__name__
-    if end == PLAIN:
-        assert found.permanent is (row.end != RETRY)
-    if end == SUCCESS and way != "awaited":
-        assert [session["checkId"] for session in found] == [CHECK]
-        assert len(json.dumps(found)) < 1024 * 1024
-        assert '"__' not in json.dumps(found)
-    if end != SUCCESS:
-        assert len(str(found)) < 1_000
+    look_at_the_end(row, end, found, awaited=way == "awaited")
     assert row.again in (None, "Next try in" in caplog.text)
-    assert checkly.api_key not in f"{found!r} {caplog.text}"
-
-    asked = [each.path.rpartition("/")[2] for each in checkly.requests]
-    assert asked.count("trigger") == row.posts
-    assert asked.count("completion") <= row.polls
-    assert asked.count("cancel") == row.cancels
-    runs = row.where != TRIGGER or end == SUCCESS if row.runs is None else row.runs
-    assert len(checkly.sessions) == runs
-    at = [each.at for each in checkly.requests if re.search(scene.place["path"], each.path)]
-    assert all(later - sooner >= row.gap for sooner, later in pairwise(at))
-
+    assert scene.checkly.api_key not in f"{found!r} {caplog.text}"
+    look_at_what_was_asked(row, end, scene)
     if row.where == TRIGGER and end == RETRY:
         scene.heal()
         ChecklyRunChecksOperator(task_id="task", check_ids=CHECK, wait_for_completion=False).execute(
