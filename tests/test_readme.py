@@ -37,3 +37,7 @@ def test_links_lead_somewhere() -> None:
 def test_every_extra_is_named() -> None:
     for name in FORM_FIELDS:
         assert f"extra `{name}`" in README
+
+
+def test_nothing_is_left_to_fill_in() -> None:
+    assert not re.findall(r"\b(?:TODO|TBD|TESTS\d+)\b", README)
