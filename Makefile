@@ -36,8 +36,10 @@ test: venv ## Run the tests under coverage, which has a floor on the default lin
 	$(BIN)/coverage report $(if $(filter $(DEFAULT),$(AIRFLOW)),--fail-under=$(COVERED))
 
 CLI := .work/cli/node_modules/.bin/checkly
-cli: venv ## Run Checkly's own command line tool against the emulator (needs npm)
-	@npm install --silent --no-save --no-package-lock --no-audit --no-fund --prefix .work/cli checkly@8.23.2 # runs on Node 20, too
+$(CLI):
+	npm install --loglevel error --no-save --no-package-lock --no-audit --no-fund --prefix .work/cli checkly@8.23.2 # runs on Node 20, too
+
+cli: venv $(CLI) ## Run Checkly's own command line tool against the emulator (needs npm)
 	CHECKLY_CLI=$(CURDIR)/$(CLI) $(BIN)/python -m pytest tests/emulator/test_official_cli.py
 
 e2e: ## Test on whole Airflows (PostgreSQL, Redis, Celery) whose processes are killed; about 25 minutes

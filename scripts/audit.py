@@ -52,7 +52,7 @@ def audited(pins: Path) -> list[dict[str, Any]]:
     try:
         return list(json.loads(process.stdout)["dependencies"])
     except ValueError:
-        print(process.stderr, file=sys.stderr)
+        print(*process.stderr.strip().splitlines()[-1:], file=sys.stderr)
         return []
 
 
