@@ -44,7 +44,9 @@ tests() { # tests LINE PYTHON: run them from a copy; what they read besides is c
     mkdir "$copy" && cp -r tests example_dags benchmarks scripts README.md CHANGELOG.md pyproject.toml "$copy" && cd "$copy" || return
     unset PYTHONDONTWRITEBYTECODE PYTHONPATH ${!AIRFLOW_@}
     export AIRFLOW_HOME=$copy/airflow AIRFLOW__CORE__LOAD_EXAMPLES=False COVERAGE_FILE=$work/coverage.$1-$2
-    "$venv/bin/python" -m coverage run -m pytest
+    "$venv/bin/python" -m coverage run -m pytest && return
+    echo "SECOND LOOK at what failed: other rows run beside this one, which some tests of time do not bear"
+    "$venv/bin/python" -m coverage run --append -m pytest --last-failed --last-failed-no-failures none
 }
 
 found=() missing=()
@@ -67,7 +69,8 @@ for row in "${found[@]}"; do
 done
 
 closing() { # what pytest says last, without its ornaments
-    grep -E '[0-9]+ (passed|failed|errors?)\b.* in ' "$work/$1-tests.log" | tail -1 | sed 's/^=* *//; s/ in .*//'
+    grep -E '[0-9]+ (passed|failed|errors?)\b.* in |^SECOND LOOK' "$work/$1-tests.log" |
+        sed 's/^=* *//; s/ in .*//; s/^SECOND LOOK.*/second look:/' | paste -sd ' '
 }
 coverage=(".venv-${found[-1]/:/-}/bin/python" -m coverage)
 export COVERAGE_FILE=$work/coverage
