@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from airflow.providers.common.compat.sdk import AirflowException, BaseHook, BaseNotifier, mask_secret
 
 from airflow_provider_checkly import arguments
-from airflow_provider_checkly.api.errors import ChecklyError, InvalidInput
+from airflow_provider_checkly.exceptions import ChecklyError, InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_checkly.api.errors import ChecklyError, ChecklyRateLimited
+from airflow_provider_checkly.exceptions import ChecklyError, ChecklyRateLimited
 
 try:
     from airflow.sdk import RetryDecision, RetryPolicy

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from deployment_clients import FIRED
 
-from airflow_provider_checkly.api import model
+from airflow_provider_checkly.api import models
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from airflow_provider_checkly.api.wire import JsonObject
+    from airflow_provider_checkly.api.http import JsonObject
 
 WIDTH: Final = 110
 TAIL: Final = 12
@@ -164,13 +164,13 @@ def _sessions(sessions: Sequence[JsonObject]) -> list[str]:
     """Return a table in which each session has a second line, whole whatever its width: its link."""
     head, *rows = table(("CHECK SESSION", "STATUS", "SECONDS", "PER LOCATION"), map(_session, sessions))
     pairs = zip(rows, sessions, strict=True)
-    return [head, *[line for row, session in pairs for line in (row, f"  {model.link(session)}")]]
+    return [head, *[line for row, session in pairs for line in (row, f"  {models.link(session)}")]]
 
 
 def _session(session: JsonObject) -> tuple[str, ...]:
-    final = [result for result in model.results(session) if result.get("resultType") == "FINAL"]
+    final = [result for result in models.results(session) if result.get("resultType") == "FINAL"]
     places = ", ".join(f"{result.get('runLocation')} {result.get('responseTime')} ms" for result in final)
-    return model.label(session), model.status(session), f"{model.seconds(session) or 0:7.1f}", places
+    return models.label(session), models.status(session), f"{models.seconds(session) or 0:7.1f}", places
 
 
 def _xcom(xcom: dict[str, dict[str, Any]]) -> list[tuple[str, ...]]:

@@ -12,7 +12,7 @@ from demo_report import EXPECTED, TAIL, Run, cut, faults, page
 from deployment import VERSION, Deployment
 from deployment_clients import DeploymentError
 
-from airflow_provider_checkly.api.wire import Account
+from airflow_provider_checkly.api.http import Credentials
 from airflow_provider_checkly.emulator import Emulator
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from demo_progress import Progress
 
-    from airflow_provider_checkly.api.wire import JsonObject
+    from airflow_provider_checkly.api.http import JsonObject
 
 DAG_ID: Final = "checkly_gate_publish_on_checks"
 DAG_FILE: Final = "example_dags/gate_publish_on_checks.py"
@@ -98,7 +98,7 @@ def doing(tasks: dict[str, str]) -> str:
 
 def sessions(checkly: Emulator, ids: Sequence[str]) -> list[JsonObject]:
     """Read check sessions as Checkly tells them."""
-    account = Account(checkly.url, checkly.account_id, checkly.api_key)
+    account = Credentials(checkly.url, checkly.account_id, checkly.api_key)
     with requests.Session() as session:
         session.trust_env = False  # no proxy between two processes of one machine
         session.headers.update(account.headers())

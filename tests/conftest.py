@@ -36,6 +36,6 @@ def checkly(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
 @pytest.fixture
 def _defers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let tasks defer without a look, and triggers report without holding back."""
-    monkeypatch.setattr("airflow_provider_checkly.waiter.LOOK_SECONDS", 0)
+    monkeypatch.setattr("airflow_provider_checkly.base_operator.INITIAL_WAIT_SECONDS", 0)
     monkeypatch.setattr("airflow_provider_checkly.triggers.SETTLING", 0)
     monkeypatch.setenv("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", "0")

@@ -11,7 +11,7 @@ import pytest
 from airflow.providers.common.compat.sdk import BaseHook, Connection
 
 from airflow_provider_checkly import connection
-from airflow_provider_checkly.api.errors import InvalidInput
+from airflow_provider_checkly.exceptions import InvalidInput
 from airflow_provider_checkly.connection import Settings
 
 ACCOUNT = "acc00000-0000-4000-8000-000000000001"

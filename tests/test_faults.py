@@ -30,7 +30,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowSensorTimeout,
     AirflowSkipException,
 )
-from running import Store, TaskInstance, context, defer, events, stored
+from airflow_runner import Store, TaskInstance, context, defer, events, stored
 from tenacity import wait_fixed
 from wires import OK, Front, Script, drips, edits, edits_json, resets_after, says, sends, speak_tls
 

@@ -31,7 +31,7 @@ def known(checkly: Emulator) -> dict[str, tuple[str, ...]]:
     (started,) = hook.trigger_check_sessions(FAILS)
     (session,) = hook.wait_for_check_sessions(str(started["checkSessionId"]), 20)
     test: Any = hook.trigger_test_session(name="mine", run_location="eu-central-1", check_ids=FAILS)
-    ended: Any = hook.wait_for_test_session(str(test["testSessionId"]), 20)
+    ended: Any = hook.wait_for_test_sessions(str(test["testSessionId"]), 20)
     result: Any = session["results"]
     own = (FAILS, result[-1]["checkResultId"])
     assert checkly.requests

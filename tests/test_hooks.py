@@ -50,7 +50,7 @@ def test_each_method_has_its_twin() -> None:
     methods = [
         "trigger_check_sessions",
         "get_check_session",
-        "await_check_session",
+        "get_check_session_completion",
         "wait_for_check_sessions",
         "cancel_check_session",
         "cancel_sessions",
@@ -75,7 +75,7 @@ def test_a_whole_run(
     session_id = started["checkSessionId"]
     assert started["status"] == "STARTED"
     assert ask("get_check_session", session_id)["checkId"] == PASSES
-    ended = ask("await_check_session", session_id)
+    ended = ask("get_check_session_completion", session_id)
     assert ended["status"] == "PASSED"
     assert ask("wait_for_check_sessions", [session_id], timeout=5) == [ended]
     assert ask("get_account")["id"] == checkly.account_id
@@ -90,7 +90,7 @@ def test_a_whole_run(
 def test_still_running(ask: Callable[..., Any], checkly: Emulator) -> None:
     """Pitfall 63: 408 is no error and no retry."""
     (started,) = ask("trigger_check_sessions", [NEVER_ENDS])
-    assert ask("await_check_session", started["checkSessionId"], 1) is None
+    assert ask("get_check_session_completion", started["checkSessionId"], 1) is None
     assert [record.status for record in checkly.requests] == [201, 408]
     with pytest.raises(ChecksTimedOut, match="Not ended within 1 s"):
         ask("wait_for_check_sessions", started["checkSessionId"], timeout=1)
@@ -166,9 +166,9 @@ def test_bad_input_asks_nothing(ask: Callable[..., Any], checkly: Emulator) -> N
         ("trigger_check_sessions", ([],), "check_ids"),
         ("trigger_check_sessions", ("x",), "check_ids"),
         ("get_check_session", ("../../accounts/me",), "check_session_id"),
-        ("await_check_session", (UNKNOWN, 0), "max_wait_seconds.*0"),
-        ("await_check_session", (UNKNOWN, 31), "max_wait_seconds.*31"),
-        ("await_check_session", (UNKNOWN, 1.5), "max_wait_seconds.*1.5"),
+        ("get_check_session_completion", (UNKNOWN, 0), "max_wait_seconds.*0"),
+        ("get_check_session_completion", (UNKNOWN, 31), "max_wait_seconds.*31"),
+        ("get_check_session_completion", (UNKNOWN, 1.5), "max_wait_seconds.*1.5"),
         ("wait_for_check_sessions", ([], 5), "check_session_ids"),
         ("wait_for_check_sessions", (UNKNOWN, 0), "timeout"),
         ("cancel_check_session", ("None",), "check_session_id"),

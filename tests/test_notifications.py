@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import BaseNotifier, Connection
-from running import TaskInstance
+from airflow_runner import TaskInstance
 
 from airflow_provider_checkly.api import pings
 from airflow_provider_checkly.exceptions import InvalidInput

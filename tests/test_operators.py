@@ -19,7 +19,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
     TaskDeferred,
 )
-from running import Store, TaskInstance, context, defer, events, run, stored
+from airflow_runner import Store, TaskInstance, context, defer, events, run, stored
 
 from airflow_provider_checkly.exceptions import (
     ChecklyAuthError,
@@ -304,7 +304,7 @@ def test_a_short_timeout_needs_no_deferral(checkly: Emulator) -> None:
 
 def test_trouble_during_the_look_defers(checkly: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pitfall 14: the triggerer goes on asking."""
-    monkeypatch.setattr("airflow_provider_checkly.waiter.LOOK_SECONDS", 2)
+    monkeypatch.setattr("airflow_provider_checkly.base_operator.INITIAL_WAIT_SECONDS", 2)
     checkly.fail(method="GET", path="completion", status=503, times=None)
     assert defer(task(tags="smoke", deferrable=True)).trigger.session_ids
 
@@ -331,7 +331,7 @@ def test_no_deferral_is_shorter_than_airflow_bears(
     checkly: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The scheduler of Airflow 3.1 to 3.3.2 fails tasks that are resumed too soon."""
-    monkeypatch.setattr("airflow_provider_checkly.waiter.LOOK_SECONDS", 0)
+    monkeypatch.setattr("airflow_provider_checkly.base_operator.INITIAL_WAIT_SECONDS", 0)
     monkeypatch.setenv("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", "5")
     trigger = defer(task(tags="smoke", deferrable=True)).trigger
     assert trigger.hold_back == 8

@@ -14,7 +14,7 @@ import airflow
 import jsonschema
 import pytest
 from airflow.providers_manager import ProvidersManager
-from running import TaskInstance
+from airflow_runner import TaskInstance
 
 import airflow_provider_checkly
 from airflow_provider_checkly.hooks import ChecklyHook

@@ -8,28 +8,29 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from running import stored
+from airflow_runner import stored
 
 from airflow_provider_checkly import arguments
-from airflow_provider_checkly.api import calls, errors, model
-from airflow_provider_checkly.api.wire import Response
+from airflow_provider_checkly import exceptions
+from airflow_provider_checkly.api import endpoints, models
+from airflow_provider_checkly.api.http import Response
 from airflow_provider_checkly.triggers import ChecklySessionTrigger
 
 if TYPE_CHECKING:
-    from airflow_provider_checkly.api.calls import Call
+    from airflow_provider_checkly.api.endpoints import Endpoint
 
 ID = "c0000000-0000-4000-8000-000000000001"
-CHECKS, TESTS = calls.CHECK_SESSIONS["v2"], calls.TEST_SESSIONS
-CALLS: list[Call[Any]] = [
+CHECKS, TESTS = endpoints.of_sessions(CHECK_SESSION), endpoints.TEST_SESSIONS
+CALLS: list[Endpoint[Any]] = [
     CHECKS.get(ID),
     CHECKS.completion(ID, 30),
     CHECKS.cancel(ID),
     TESTS.get(ID),
     TESTS.completion(ID, 30),
-    calls.trigger_check_sessions("v2", [ID], [], refresh_cache=False),
-    calls.trigger_test_session({"name": "x"}),
-    calls.find_test_sessions("x"),
-    calls.get_account(),
+    endpoints.trigger_check_sessions("v2", [ID], [], refresh_cache=False),
+    endpoints.trigger_test_session({"name": "x"}),
+    endpoints.find_test_sessions("x"),
+    endpoints.get_account(),
 ]
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -49,7 +50,7 @@ fields = st.sampled_from(
         "entries",
     ]
 )
-words = st.sampled_from([ID, *sorted(model.STATUSES), "NEW_ONE", ""])
+words = st.sampled_from([ID, *sorted(models.STATUSES), "NEW_ONE", ""])
 sessions = st.dictionaries(fields, words | json_values, max_size=7)
 bodies = st.one_of(
     st.binary(max_size=200),
@@ -66,21 +67,21 @@ headers = st.dictionaries(
 @given(st.integers(100, 599), headers, bodies)
 @settings(deadline=None)
 def test_whatever_checkly_says_is_a_value_or_an_error_of_ours(
-    call: Call[Any], status: int, names: dict[str, str], body: bytes
+    call: Endpoint[Any], status: int, names: dict[str, str], body: bytes
 ) -> None:
     """And a value is never a session with a status that we do not know, nor "ended" where it has not."""
     try:
         value = call.read(Response(call.request, status, names, body))
-    except errors.ChecklyError as error:
+    except exceptions.ChecklyError as error:
         assert str(error).startswith(str(call.request))  # noqa: PT017 - not every input is refused
         return
     found = value if isinstance(value, list) else [value]
     for session in found:
         if isinstance(session, dict) and call.request.path.count("sessions") and "entries" not in session:
             known = {**session}.get("status")
-            assert known in model.STATUSES | model.TEST_STATUSES or "textSearch" in call.request.target
+            assert known in models.STATUSES | models.TEST_STATUSES or "textSearch" in call.request.target
     if "completion" in call.request.path and isinstance(value, dict):
-        assert model.is_final(value)
+        assert models.is_final(value)
 
 
 uuids = st.uuids().map(str)
@@ -112,7 +113,7 @@ def test_a_trigger_comes_back_as_it_went(  # noqa: PLR0917 - one per argument
         deadline,
         stop_on=stop_on,
         not_before=not_before,
-        hold_back=hold_back,
+        max_hold_seconds=hold_back,
         cancel_on_kill=cancel_on_kill,
     )
     assert stored(trigger).serialize() == trigger.serialize()
@@ -123,11 +124,11 @@ def test_whatever_a_template_renders_is_ids_or_refused(value: Any) -> None:
     """Pitfalls 19 and 70."""
     try:
         found = arguments.session_ids(value)
-    except errors.InvalidInput as error:
+    except exceptions.InvalidInput as error:
         assert "check_session_ids" in str(error)  # noqa: PT017 - not every input is refused
         return
     assert found
-    assert all(model.UUID.fullmatch(each) for each in found)
+    assert all(models.UUID.fullmatch(each) for each in found)
 
 
 @given(st.lists(uuids, min_size=1, max_size=5))
@@ -141,7 +142,7 @@ def test_an_empty_target_never_gets_through(ids: Any, tags: Any) -> None:
     """Pitfall 68: without all_checks, something is always named."""
     try:
         target = arguments.target(ids, tags, all_checks=False)
-    except errors.InvalidInput:
+    except exceptions.InvalidInput:
         return
     assert target.check_ids or target.tags
     assert all(group and all(tag.strip() for tag in group) for group in target.tags)

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowSensorTimeout,
     AirflowSkipException,
 )
-from running import context, run
+from airflow_runner import context, run
 
 from airflow_provider_checkly.exceptions import (
     ChecklyAuthError,

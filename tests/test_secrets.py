@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
-from running import Store, TaskInstance, context, events, stored
+from airflow_runner import Store, TaskInstance, context, events, stored
 
 from airflow_provider_checkly import connection
 from airflow_provider_checkly.emulator import Emulator

@@ -17,7 +17,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
 )
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
-from running import TaskInstance, context, defer, run
+from airflow_runner import TaskInstance, context, defer, run
 
 from airflow_provider_checkly.exceptions import ChecklyNotFound, ChecksFailed, ChecksTimedOut, InvalidInput
 from airflow_provider_checkly.hooks import ChecklyHook
@@ -141,7 +141,7 @@ def test_reschedule_through_execute() -> None:
 
 
 def test_a_session_that_is_unknown(checkly: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_checkly.api.waiting.GRACE", 1.5)
+    monkeypatch.setattr("airflow_provider_checkly.api.polling.GRACE", 1.5)
     began = time.monotonic()
     with pytest.raises(ChecklyNotFound, match="No such check session") as caught:
         run(sensor(UNKNOWN))

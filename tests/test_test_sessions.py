@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
-from running import Store, TaskInstance, context, defer, run
+from airflow_runner import Store, TaskInstance, context, defer, run
 
 from airflow_provider_checkly.exceptions import (
     ChecklyError,
@@ -71,12 +71,12 @@ def test_each_method_has_its_twin(checkly: Emulator) -> None:
 
     assert asyncio.run(everything()) == ["RUNNING", None, "CANCELLED"]
     session_id = start(PASSES, NEVER_ENDS)
-    assert hook.await_test_session(session_id, 1) is None
+    assert hook.get_test_session_completion(session_id, 1) is None
     assert hook.get_test_session(session_id)["status"] == "RUNNING"
     with pytest.raises(ChecksTimedOut):
-        hook.wait_for_test_session(session_id, 1)
+        hook.wait_for_test_sessions(session_id, 1)
     hook.cancel_test_session(session_id)
-    assert hook.wait_for_test_session(session_id, 10)["status"] == "CANCELLED"
+    assert hook.wait_for_test_sessions(session_id, 10)["status"] == "CANCELLED"
     assert {record.path.split("/")[1] for record in checkly.requests} == {"v1"}
 
 
@@ -182,7 +182,7 @@ SECRETS = ["s3cr3t", "variable:", "variable:NO_SUCH_VARIABLE", "connection:empty
 @pytest.mark.parametrize("reference", SECRETS)
 def test_bad_secrets(reference: str, checkly: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_EMPTY", json.dumps({"conn_type": "x"}))
-    monkeypatch.setattr("airflow_provider_checkly.orders.Variable.get", lambda _name, default: default)
+    monkeypatch.setattr("airflow_provider_checkly.test_session_options.Variable.get", lambda _name, default: default)
     store = Store()
     with pytest.raises(InvalidInput, match="secret_environment_variables: TOKEN") as caught:
         run(task(tags="smoke", secret_environment_variables={"TOKEN": reference}), context(store=store))
@@ -281,7 +281,7 @@ def test_the_sensor(way: dict[str, Any]) -> None:
 @pytest.mark.usefixtures("checkly")
 def test_the_sensor_in_reschedule_mode() -> None:
     ids = [start(PASSES), start(NEVER_ENDS)]
-    ChecklyHook().wait_for_test_session(ids[0], 10)
+    ChecklyHook().wait_for_test_sessions(ids[0], 10)
     sensor = ChecklyTestSessionSensor(task_id="t", test_session_ids=ids, mode="reschedule")
     assert not sensor.poke(context()).is_done
 
@@ -301,6 +301,6 @@ def test_many_checks_in_one_session() -> None:
         assert len(session["results"]) == 500
         assert len(json.dumps([session])) < 1024 * 1024
         assert len(asked(checkly, "completion")) == 1
-        patch.setattr("airflow_provider_checkly.verdict.LARGEST_XCOM", 1000)
+        patch.setattr("airflow_provider_checkly.events.LARGEST_XCOM", 1000)
         (session,) = run(task(check_ids=[check.id for check in checks[:5]]))
         assert "results" not in session

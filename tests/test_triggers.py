@@ -11,12 +11,12 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from running import events, stored
+from airflow_runner import events, stored
 
 from airflow_provider_checkly import triggers
 from airflow_provider_checkly.hooks import ChecklyHook
 from airflow_provider_checkly.triggers import ChecklySessionTrigger
-from airflow_provider_checkly.verdict import Outcome
+from airflow_provider_checkly.events import WaitResult
 
 if TYPE_CHECKING:
     from airflow_provider_checkly.emulator import Emulator
@@ -102,7 +102,7 @@ def test_the_state_counts_first_the_deadline_second(checkly: Emulator) -> None:
     ids = start(PASSES)
     ChecklyHook().wait_for_check_sessions(ids, 10)
     (event,) = events(ChecklySessionTrigger(CONN, ids, in_seconds(-3600)))
-    outcome = Outcome.from_event(event)
+    outcome = WaitResult.from_event(event)
     assert (outcome.late, outcome.unfinished) == (False, ())
     assert cancels(checkly) == []
 
@@ -124,7 +124,7 @@ def test_no_event_before_its_time() -> None:
     for not_before, hold_back, least, most in [(0.8, 5, 0.7, 3), (1000, 0.5, 0.4, 3), (-5, 5, 0, 3)]:
         began = time.monotonic()
         trigger = ChecklySessionTrigger(
-            CONN, ids, in_seconds(10), not_before=in_seconds(not_before), hold_back=hold_back
+            CONN, ids, in_seconds(10), not_before=in_seconds(not_before), max_hold_seconds=hold_back
         )
         assert len(events(trigger)) == 1
         assert least <= time.monotonic() - began < most

@@ -20,13 +20,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from airflow_provider_checkly.api import transport
-from airflow_provider_checkly.api.wire import Account, Request, Response
+from airflow_provider_checkly.api.http import Credentials, Request, Response
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from airflow_provider_checkly.api.calls import Call
-    from airflow_provider_checkly.api.waiting import Plan, Waited
+    from airflow_provider_checkly.api.endpoints import Endpoint
+    from airflow_provider_checkly.api.polling import Steps, WaitResult
 
 KEY = "cu_canary-0123456789"
 PROXY_NAMES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -39,7 +39,7 @@ class Way:
 
     name: str
 
-    def exchange(self, account: Account, *requests: Request, margin: float = 5) -> list[Response]:
+    def exchange(self, account: Credentials, *requests: Request, margin: float = 5) -> list[Response]:
         """Send requests, once each, through one sender."""
         if self.name == "requests":
             with transport.requests_sender(account, margin) as sender:
@@ -51,7 +51,7 @@ class Way:
 
         return asyncio.run(talk())
 
-    def ask(self, account: Account, call: Call[Any], patience: float = 20, margin: float = 5) -> Any:
+    def ask(self, account: Credentials, call: Endpoint[Any], patience: float = 20, margin: float = 5) -> Any:
         """Send a request, again where that may help."""
         if self.name == "requests":
             with transport.requests_sender(account, margin) as sender:
@@ -63,15 +63,15 @@ class Way:
 
         return asyncio.run(talk())
 
-    def drive(self, account: Account, plan: Plan, margin: float = 5) -> Waited:
+    def drive(self, account: Credentials, plan: Steps, margin: float = 5) -> WaitResult:
         """Carry a wait out."""
         if self.name == "requests":
             with transport.requests_sender(account, margin) as sender:
-                return transport.drive(plan, sender)
+                return transport.run(plan, sender)
 
-        async def talk() -> Waited:
+        async def talk() -> WaitResult:
             async with transport.aiohttp_sender(account, margin) as sender:
-                return await transport.adrive(plan, sender)
+                return await transport.arun(plan, sender)
 
         return asyncio.run(talk())
 
@@ -137,7 +137,7 @@ class RawServer:
 
     @property
     def account(self) -> Account:
-        return Account(f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}", "account-1", KEY)
+        return Credentials(f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}", "account-1", KEY)
 
 
 def read_request(connection: socket.socket) -> str:

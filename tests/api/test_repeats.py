@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tenacity import wait_fixed
 
-from airflow_provider_checkly.api import calls, errors, transport
-from airflow_provider_checkly.api.calls import CHECK_SESSIONS, StillRunning
-from airflow_provider_checkly.api.waiting import Wait
-from airflow_provider_checkly.api.wire import Account
+from airflow_provider_checkly import exceptions
+from airflow_provider_checkly.api import endpoints, transport
+from airflow_provider_checkly.api.endpoints import CHECK_SESSIONS, StillRunning
+from airflow_provider_checkly.api.polling import Polling
+from airflow_provider_checkly.api.http import Credentials
 from airflow_provider_checkly.emulator import Check, Emulator
 
 if TYPE_CHECKING:
@@ -51,11 +52,11 @@ def checkly() -> Iterator[Emulator]:
 
 
 def account_of(checkly: Emulator) -> Account:
-    return Account(checkly.url, checkly.account_id, checkly.api_key)
+    return Credentials(checkly.url, checkly.account_id, checkly.api_key)
 
 
-def start(*check_ids: str) -> calls.Call[Any]:
-    return calls.trigger_check_sessions("v2", check_ids, [], refresh_cache=False)
+def start(*check_ids: str) -> endpoints.Endpoint[Any]:
+    return endpoints.trigger_check_sessions("v2", check_ids, [], refresh_cache=False)
 
 
 def started(checkly: Emulator, *check_ids: str) -> list[str]:
@@ -72,8 +73,8 @@ def retries(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [one.getMessage() for one in caplog.records if one.name == "airflow_provider_checkly.api.retry"]
 
 
-def wait_for(ids: list[str], seconds: float, **settings: Any) -> Wait:
-    return Wait(V2, ids, time.time() + seconds, hold=settings.pop("hold", 2), **settings)
+def wait_for(ids: list[str], seconds: float, **settings: Any) -> Polling:
+    return Polling(V2, ids, time.time() + seconds, hold=settings.pop("hold", 2), **settings)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,7 @@ def test_a_question_outlives_trouble(
     """Pitfalls 14 and 15: each repeat is logged with its cause."""
     for fault in faults:
         checkly.fail(**fault)
-    assert way.ask(account_of(checkly), calls.get_account())["id"] == checkly.account_id
+    assert way.ask(account_of(checkly), endpoints.get_account())["id"] == checkly.account_id
     assert len(checkly.requests) == times
     ours = retries(caplog)
     assert ours
@@ -107,30 +108,30 @@ def test_a_question_outlives_trouble(
 @pytest.mark.parametrize(
     ("fault", "kind", "times"),
     [
-        ({"status": 500}, errors.ChecklyRefused, 4),
-        ({"status": 400}, errors.ChecklyRefused, 1),
-        ({"status": 401}, errors.ChecklyAuthError, 1),
-        ({"status": 402}, errors.ChecklyPlanLimit, 1),
-        ({"status": 403}, errors.ChecklyAuthError, 1),
-        ({"status": 404}, errors.ChecklyNotFound, 1),
-        ({"status": 200, "body": "<html>"}, errors.ChecklyUnreadable, 1),
-        ({"status": 200, "body": []}, errors.ChecklyUnreadable, 1),
+        ({"status": 500}, exceptions.ChecklyRefused, 4),
+        ({"status": 400}, exceptions.ChecklyRefused, 1),
+        ({"status": 401}, exceptions.ChecklyAuthError, 1),
+        ({"status": 402}, exceptions.ChecklyPlanLimit, 1),
+        ({"status": 403}, exceptions.ChecklyAuthError, 1),
+        ({"status": 404}, exceptions.ChecklyNotFound, 1),
+        ({"status": 200, "body": "<html>"}, exceptions.ChecklyUnreadable, 1),
+        ({"status": 200, "body": []}, exceptions.ChecklyUnreadable, 1),
     ],
 )
 def test_what_asking_again_does_not_mend(
-    way: Way, checkly: Emulator, fault: FaultFields, kind: type[errors.ChecklyError], times: int
+    way: Way, checkly: Emulator, fault: FaultFields, kind: type[exceptions.ChecklyError], times: int
 ) -> None:
     """Pitfalls 14 and 37."""
     checkly.fail(**fault, times=None)
     with pytest.raises(kind):
-        way.ask(account_of(checkly), calls.get_account())
+        way.ask(account_of(checkly), endpoints.get_account())
     assert len(checkly.requests) == times
 
 
 def test_patience_ends_the_repeats(way: Way, checkly: Emulator) -> None:
     checkly.fail(status=503, times=None)
-    with pytest.raises(errors.ChecklyRefused, match="answered 503"):
-        way.ask(account_of(checkly), calls.get_account(), patience=0.3)
+    with pytest.raises(exceptions.ChecklyRefused, match="answered 503"):
+        way.ask(account_of(checkly), endpoints.get_account(), patience=0.3)
     assert 2 <= len(checkly.requests) <= 20
 
 
@@ -145,7 +146,7 @@ def test_patience_ends_the_repeats(way: Way, checkly: Emulator) -> None:
 def test_nothing_is_started_twice(way: Way, checkly: Emulator, fault: FaultFields) -> None:
     """Pitfall 2: Checkly took it, the answer got lost."""
     checkly.fail(path="trigger", **fault)
-    with pytest.raises((errors.ChecklyRefused, errors.ChecklyUnreachable)):
+    with pytest.raises((exceptions.ChecklyRefused, exceptions.ChecklyUnreachable)):
         way.ask(account_of(checkly), start(QUICK))
     assert (len(checkly.requests), len(checkly.sessions)) == (1, 1)
 
@@ -153,7 +154,7 @@ def test_nothing_is_started_twice(way: Way, checkly: Emulator, fault: FaultField
 def test_a_lost_start_is_not_repeated_even_if_checkly_never_saw_it(way: Way, checkly: Emulator) -> None:
     """Pitfall 2: nobody can tell the difference."""
     checkly.fail(path="trigger", drop="before")
-    with pytest.raises(errors.ChecklyUnreachable):
+    with pytest.raises(exceptions.ChecklyUnreachable):
         way.ask(account_of(checkly), start(QUICK))
     assert (len(checkly.requests), len(checkly.sessions)) == (1, 0)
 
@@ -179,7 +180,7 @@ def test_a_start_waits_for_a_checkly_that_is_down(way: Way, closed_port: int) ->
             done.wait(20)
 
     server = threading.Thread(target=be_late)
-    account = Account(f"http://127.0.0.1:{closed_port}", checkly.account_id, checkly.api_key)
+    account = Credentials(f"http://127.0.0.1:{closed_port}", checkly.account_id, checkly.api_key)
     server.start()
     try:
         assert way.ask(account, start(QUICK))[0]["checkId"] == QUICK
@@ -213,7 +214,7 @@ def test_a_wait_for_several_sessions(way: Way, checkly: Emulator, caplog: pytest
     ids = started(checkly, SLOW, QUICK, FAILS)
     checkly.fail(path="completion", status=502, times=4)
     checkly.fail(path="completion", drop="before")
-    waited = way.drive(account_of(checkly), wait_for(ids, 20).plan())
+    waited = way.drive(account_of(checkly), wait_for(ids, 20).steps())
     assert [waited.sessions[i]["status"] for i in ids] == ["PASSED", "PASSED", "FAILED"]
     assert list(waited.sessions) == ids
     assert (waited.unfinished, waited.late) == ((), False)
@@ -225,10 +226,10 @@ def test_still_running_is_no_trouble(
     way: Way, checkly: Emulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Pitfall 63: twenty times "still running" is no retry."""
-    monkeypatch.setattr("airflow_provider_checkly.api.waiting.EARLY_PAUSE", 0.01)
+    monkeypatch.setattr("airflow_provider_checkly.api.polling.EARLY_PAUSE", 0.01)
     (session_id,) = started(checkly, QUICK)
     checkly.fail(path="completion", status=408, body="<html>408</html>", times=20)
-    waited = way.drive(account_of(checkly), wait_for([session_id], 20).plan())
+    waited = way.drive(account_of(checkly), wait_for([session_id], 20).steps())
     assert waited.sessions[session_id]["status"] == "PASSED"
     assert (len(checkly.requests), retries(caplog)) == (21, [])
 
@@ -237,7 +238,7 @@ def test_a_wait_that_is_late(way: Way, checkly: Emulator) -> None:
     """Pitfalls 7 and 67: the last look is plain, comes once, and not before the deadline."""
     ids = started(checkly, STUCK, FAILS)
     deadline = time.time() + 1.2
-    waited = way.drive(account_of(checkly), Wait(V2, ids, deadline, hold=1).plan())
+    waited = way.drive(account_of(checkly), Polling(V2, ids, deadline, hold=1).steps())
     assert (waited.unfinished, waited.late) == ((ids[0],), True)
     assert waited.sessions[ids[0]]["status"] == "STARTED"
     last = checkly.requests[-1]
@@ -249,7 +250,7 @@ def test_trouble_up_to_the_deadline_leads_to_the_last_look(way: Way, checkly: Em
     """Pitfalls 7 and 14: it had ended all the time."""
     (session_id,) = started(checkly, QUICK)
     checkly.fail(path="completion", status=503, times=None)
-    waited = way.drive(account_of(checkly), wait_for([session_id], 1.2).plan())
+    waited = way.drive(account_of(checkly), wait_for([session_id], 1.2).steps())
     assert waited.sessions[session_id]["status"] == "PASSED"
     assert not waited.late
 
@@ -257,13 +258,13 @@ def test_trouble_up_to_the_deadline_leads_to_the_last_look(way: Way, checkly: Em
 def test_a_wait_ends_with_an_error_of_checklys(way: Way, checkly: Emulator) -> None:
     (session_id,) = started(checkly, QUICK)
     checkly.fail(path="completion", status=403)
-    with pytest.raises(errors.ChecklyAuthError):
-        way.drive(account_of(checkly), wait_for([session_id], 20).plan())
+    with pytest.raises(exceptions.ChecklyAuthError):
+        way.drive(account_of(checkly), wait_for([session_id], 20).steps())
 
 
 async def wait_on_the_loop(checkly: Emulator, ids: list[str]) -> Any:
     async with transport.aiohttp_sender(account_of(checkly), 5) as sender:
-        return await transport.adrive(wait_for(ids, 20).plan(), sender)
+        return await transport.arun(wait_for(ids, 20).steps(), sender)
 
 
 def test_the_event_loop_is_never_blocked(checkly: Emulator, caplog: pytest.LogCaptureFixture) -> None:
@@ -305,10 +306,10 @@ def test_a_wait_that_is_cut_off_leaves_nothing_behind(checkly: Emulator, after: 
 @pytest.mark.filterwarnings("error")
 def test_connections_are_closed(way: Way, checkly: Emulator) -> None:
     """Pitfall 27: after an answer, and after an error."""
-    way.ask(account_of(checkly), calls.get_account())
+    way.ask(account_of(checkly), endpoints.get_account())
     checkly.fail(drop="body", times=None)
-    with pytest.raises(errors.ChecklyUnreachable):
-        way.ask(account_of(checkly), calls.get_account(), patience=0)
+    with pytest.raises(exceptions.ChecklyUnreachable):
+        way.ask(account_of(checkly), endpoints.get_account(), patience=0)
     gc.collect()
 
 
@@ -332,6 +333,6 @@ def test_a_poll_that_is_repeated_ends_with_the_deadline(
     (session_id,) = started(checkly, STUCK)
     checkly.fail(path="completion", status=503, times=30)
     began = time.monotonic()
-    waited = way.drive(account_of(checkly), wait_for([session_id], 2, hold=30).plan())
+    waited = way.drive(account_of(checkly), wait_for([session_id], 2, hold=30).steps())
     assert waited.late
     assert time.monotonic() - began < 12

@@ -7,23 +7,24 @@ import logging
 import pytest
 from tenacity import Future, RetryCallState, Retrying
 
-from airflow_provider_checkly.api import errors, retry
-from airflow_provider_checkly.api.wire import Request
+from airflow_provider_checkly import exceptions
+from airflow_provider_checkly.api import retry
+from airflow_provider_checkly.api.http import Request
 
 GET = Request("GET", "/v2/check-sessions/1")
 START = Request("POST", "/v2/check-sessions/trigger", repeatable=False)
 CANCEL = Request("POST", "/v1/check-sessions/1/cancel")
-REFUSED = errors.ChecklyRefused
+REFUSED = exceptions.ChecklyRefused
 
 
 @pytest.mark.parametrize(
     ("error", "asked_again", "started_again"),
     [
-        (errors.ChecklyUnreachable("", taken=False), True, True),
-        (errors.ChecklyUnreachable("", taken=True), True, False),
-        (errors.ChecklyUnreachable("", taken=False, hopeless=True), False, False),
-        (errors.ChecklyUnreachable("", taken=True, hopeless=True), False, False),
-        (errors.ChecklyRateLimited("", status=429), True, True),
+        (exceptions.ChecklyUnreachable("", maybe_processed=False), True, True),
+        (exceptions.ChecklyUnreachable("", maybe_processed=True), True, False),
+        (exceptions.ChecklyUnreachable("", maybe_processed=False, retryable=False), False, False),
+        (exceptions.ChecklyUnreachable("", maybe_processed=True, retryable=False), False, False),
+        (exceptions.ChecklyRateLimited("", status=429), True, True),
         (REFUSED("", status=408), True, False),
         (REFUSED("", status=500), True, False),
         (REFUSED("", status=502), True, False),
@@ -31,16 +32,16 @@ REFUSED = errors.ChecklyRefused
         (REFUSED("", status=504), True, False),
         (REFUSED("", status=302), False, False),
         (REFUSED("", status=400), False, False),
-        (errors.ChecklyAuthError("", status=401), False, False),
-        (errors.ChecklyPlanLimit("", status=402), False, False),
-        (errors.ChecklyAuthError("", status=403), False, False),
-        (errors.ChecklyNotFound("", status=404), False, False),
-        (errors.NoMatchingChecks("", status=404), False, False),
+        (exceptions.ChecklyAuthError("", status=401), False, False),
+        (exceptions.ChecklyPlanLimit("", status=402), False, False),
+        (exceptions.ChecklyAuthError("", status=403), False, False),
+        (exceptions.ChecklyNotFound("", status=404), False, False),
+        (exceptions.NoMatchingChecks("", status=404), False, False),
         (REFUSED("", status=409), False, False),
         (REFUSED("", status=501), False, False),
-        (errors.ChecklyUnreadable(""), False, False),
-        (errors.ChecksNotRun(""), False, False),
-        (errors.InvalidInput(""), False, False),
+        (exceptions.ChecklyUnreadable(""), False, False),
+        (exceptions.ChecksNotRun(""), False, False),
+        (exceptions.InvalidInput(""), False, False),
         (ConnectionError(), False, False),
         (KeyboardInterrupt(), False, False),
     ],
@@ -87,7 +88,7 @@ def state_after(error: BaseException | None, tries: int, since_start: float) -> 
         (REFUSED("", status=429, retry_after=7), 9, 7.1, 7.1),
         (REFUSED("", status=429, retry_after=600), 1, 60.1, 60.1),
         (REFUSED("", status=429, retry_after=float("inf")), 1, 60.1, 60.1),
-        (errors.ChecklyUnreachable(""), 1, 0.5, 1),
+        (exceptions.ChecklyUnreachable(""), 1, 0.5, 1),
         (None, 1, 0.5, 1),
     ],
 )

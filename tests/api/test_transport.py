@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_checkly import __version__
-from airflow_provider_checkly.api import calls, errors, transport
-from airflow_provider_checkly.api.wire import Account, Request
+from airflow_provider_checkly import exceptions
+from airflow_provider_checkly.api import endpoints, transport
+from airflow_provider_checkly.api.http import Credentials, Request
 from airflow_provider_checkly.emulator import Emulator
 
 if TYPE_CHECKING:
@@ -70,9 +71,9 @@ def breaks_tls(connection: socket.socket) -> None:
     time.sleep(0.2)
 
 
-def check(error: BaseException, request: Request, account: Account) -> errors.ChecklyUnreachable:
+def check(error: BaseException, request: Request, account: Credentials) -> exceptions.ChecklyUnreachable:
     """Look at what all errors have in common."""
-    assert isinstance(error, errors.ChecklyUnreachable)
+    assert isinstance(error, exceptions.ChecklyUnreachable)
     text = str(error)
     assert text.startswith(f"{request}: no whole answer from {account.base_url} (")
     assert not text.endswith(": ).")
@@ -82,12 +83,12 @@ def check(error: BaseException, request: Request, account: Account) -> errors.Ch
     return error
 
 
-def broken(way: Way, account: Account, request: Request, margin: float = 5) -> tuple[bool, bool]:
+def broken(way: Way, account: Credentials, request: Request, margin: float = 5) -> tuple[bool, bool]:
     """Send a request that gets no whole answer: was it taken, is it hopeless?"""
-    with pytest.raises(errors.ChecklyError) as caught:
+    with pytest.raises(exceptions.ChecklyError) as caught:
         way.exchange(account, request, margin=margin)
     error = check(caught.value, request, account)
-    return error.taken, error.hopeless
+    return error.maybe_processed, error.retryable
 
 
 WIRES: dict[str, Script] = {
@@ -171,13 +172,13 @@ def test_headers_that_drip_in_end_at_the_limit(
 @pytest.mark.parametrize("request_", [GET, START], ids=["get", "start"])
 def test_nobody_listens(way: Way, closed_port: int, request_: Request) -> None:
     """Pitfall 2: this one surely was not taken."""
-    account = Account(f"http://127.0.0.1:{closed_port}", "account-1", KEY)
+    account = Credentials(f"http://127.0.0.1:{closed_port}", "account-1", KEY)
     assert broken(way, account, request_) == (False, False)
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_name_that_does_not_exist(way: Way, scheme: str) -> None:
-    account = Account(f"{scheme}://checkly.invalid", "account-1", KEY)
+    account = Credentials(f"{scheme}://checkly.invalid", "account-1", KEY)
     assert broken(way, account, START) == (False, False)
 
 
@@ -190,7 +191,7 @@ def test_a_connection_that_does_not_come_about(way: Way, monkeypatch: pytest.Mon
             client = sockets.enter_context(socket.socket())
             client.settimeout(0)
             client.connect_ex(deaf.getsockname())
-        account = Account(f"http://127.0.0.1:{deaf.getsockname()[1]}", "account-1", KEY)
+        account = Credentials(f"http://127.0.0.1:{deaf.getsockname()[1]}", "account-1", KEY)
         assert broken(way, account, START) == (False, False)
 
 
@@ -198,7 +199,7 @@ def test_a_connection_that_does_not_come_about(way: Way, monkeypatch: pytest.Mon
     "host", ["a" * 70 + ".example.com", "a..example.com", "ex\N{SNOWMAN}" + "a" * 70 + ".com"]
 )
 def test_a_host_that_cannot_be_a_name_is_hopeless(way: Way, host: str) -> None:
-    assert broken(way, Account(f"https://{host}", "account-1", KEY), START) == (False, True)
+    assert broken(way, Credentials(f"https://{host}", "account-1", KEY), START) == (False, True)
 
 
 def test_a_certificate_that_nobody_trusts_is_hopeless(
@@ -214,7 +215,7 @@ def test_a_certificate_for_another_host_is_hopeless(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.bundle))
     with serve(says(), tls=certificates.server) as server:
-        account = Account(f"https://localhost:{server.port}", "account-1", KEY)
+        account = Credentials(f"https://localhost:{server.port}", "account-1", KEY)
         assert broken(way, account, START) == (False, True)
     assert server.heads == []
 
@@ -228,7 +229,7 @@ def test_a_handshake_that_is_cut_off_may_be_tried_again(way: Way, serve: Serve, 
         script(connection)
 
     with serve(after_hello, reads=False) as server:
-        account = Account(f"https://127.0.0.1:{server.port}", "account-1", KEY)
+        account = Credentials(f"https://127.0.0.1:{server.port}", "account-1", KEY)
         assert broken(way, account, GET)[1] is False
 
 
@@ -261,16 +262,16 @@ def test_a_bundle_that_cannot_be_read_is_named(
     if content is not None:
         bundle.write_text(content)
     monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
-    with pytest.raises(errors.ChecklyUnreachable, match=r"bundle\.pem") as caught:
-        way.exchange(Account("https://127.0.0.1:1", "account-1", KEY), GET)
-    assert (caught.value.taken, caught.value.hopeless) == (False, True)
+    with pytest.raises(exceptions.ChecklyUnreachable, match=r"bundle\.pem") as caught:
+        way.exchange(Credentials("https://127.0.0.1:1", "account-1", KEY), GET)
+    assert (caught.value.maybe_processed, caught.value.retryable) == (False, True)
 
 
 def test_a_folder_of_certificates(way: Way, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Pitfall 28: `requests` knows folders, so must the other."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
     with Emulator() as checkly:
-        account = Account(checkly.url, checkly.account_id, checkly.api_key)
+        account = Credentials(checkly.url, checkly.account_id, checkly.api_key)
         assert way.exchange(account, Request("GET", "/v1/accounts/me"))[0].status == 200
 
 
@@ -278,8 +279,8 @@ def test_a_server_that_repeats_the_key(way: Way, serve: Serve) -> None:
     """Pitfall 17: neither an error nor a result may hold it."""
     body = b'{"message": "Bearer %s is not valid"}' % KEY.encode()
     head = b"HTTP/1.1 401 No\r\nContent-Length: %d\r\n\r\n" % len(body)
-    with serve(says(head + body)) as server, pytest.raises(errors.ChecklyAuthError) as caught:
-        way.ask(server.account, calls.get_account())
+    with serve(says(head + body)) as server, pytest.raises(exceptions.ChecklyAuthError) as caught:
+        way.ask(server.account, endpoints.get_account())
     assert "Bearer *** is not valid" in str(caught.value)
 
 
@@ -292,7 +293,7 @@ def test_a_huge_body_is_not_read(
     body = gzip.compress(b" " * size) if compressed else b" " * size
     kind = b"Content-Encoding: gzip\r\n" if compressed else b""
     head = OK + kind + b"Content-Length: %d\r\n\r\n" % len(body)
-    with serve(says(head + body)) as server, pytest.raises(errors.ChecklyUnreadable) as caught:
+    with serve(says(head + body)) as server, pytest.raises(exceptions.ChecklyUnreadable) as caught:
         way.exchange(server.account, GET)
     assert str(caught.value) == f"{GET}: the answer is larger than 0 MiB."
 
@@ -316,9 +317,9 @@ def test_bodies_that_are_whole(way: Way, serve: Serve, head: bytes, body: bytes 
 
 def test_a_body_longer_than_announced_is_never_success(way: Way, serve: Serve) -> None:
     """Pitfall 8: what is cut is no JSON."""
-    cut = (errors.ChecklyUnreadable, errors.ChecklyUnreachable)
+    cut = (exceptions.ChecklyUnreadable, exceptions.ChecklyUnreachable)
     with serve(says(OK + b'Content-Length: 9\r\n\r\n{"id": "1234"}')) as server, pytest.raises(cut):
-        way.ask(server.account, calls.get_account(), patience=0)
+        way.ask(server.account, endpoints.get_account(), patience=0)
 
 
 def test_204_has_no_body(way: Way, serve: Serve) -> None:
@@ -347,7 +348,7 @@ def test_what_is_sent(way: Way, serve: Serve) -> None:
 
 def test_the_body_is_json_and_a_get_has_none(way: Way) -> None:
     with Emulator() as checkly:
-        account = Account(checkly.url, checkly.account_id, checkly.api_key)
+        account = Credentials(checkly.url, checkly.account_id, checkly.api_key)
         way.exchange(account, START, Request("GET", "/v1/accounts/me"))
     assert [record.body for record in checkly.requests] == [{"refreshCache": False}, None]
 
@@ -358,8 +359,8 @@ def test_redirects_are_never_followed(way: Way, serve: Serve, status: int) -> No
     with serve(says(OK)) as elsewhere:
         there = f"http://127.0.0.1:{elsewhere.port}/v1/accounts/me"
         head = f"HTTP/1.1 {status} Moved\r\nLocation: {there}\r\nContent-Length: 0\r\n\r\n"
-        with serve(says(head.encode())) as server, pytest.raises(errors.ChecklyRefused) as caught:
-            way.ask(server.account, calls.get_account())
+        with serve(says(head.encode())) as server, pytest.raises(exceptions.ChecklyRefused) as caught:
+            way.ask(server.account, endpoints.get_account())
     assert caught.value.status == status
     assert f"It points to '{there}'" in str(caught.value)
     assert (len(server.heads), elsewhere.heads) == (1, [])
@@ -408,7 +409,7 @@ def test_a_proxy_from_the_environment(
     with serve(says(OK + b"Content-Length: 2\r\n\r\n{}")) as proxy:
         monkeypatch.setenv(case.variable, case.proxy.format(f"127.0.0.1:{proxy.port}"))
         monkeypatch.setenv("NO_PROXY", case.no_proxy or "")
-        (response,) = way.exchange(Account(case.host, "account-1", KEY), GET)
+        (response,) = way.exchange(Credentials(case.host, "account-1", KEY), GET)
     assert response.body == b"{}"
     assert proxy.heads[0].startswith(f"GET {case.host}{GET.path} HTTP/1.1\r\n")
     assert ("Proxy-Authorization: Basic bWU6czNjcjN0" in proxy.heads[0]) is ("@" in case.proxy)
@@ -418,11 +419,11 @@ def test_https_goes_through_a_tunnel(way: Way, serve: Serve, monkeypatch: pytest
     """Pitfall 28: and where the proxy refuses, nothing was taken, and the proxy's password stays hidden."""
     with serve(says(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://me:s3cr3t@127.0.0.1:{proxy.port}")
-        account = Account("https://checkly.example.com", "account-1", KEY)
-        with pytest.raises(errors.ChecklyError) as caught:
+        account = Credentials("https://checkly.example.com", "account-1", KEY)
+        with pytest.raises(exceptions.ChecklyError) as caught:
             way.exchange(account, START)
     error = check(caught.value, START, account)
-    assert (error.taken, error.hopeless) == (False, False)
+    assert (error.maybe_processed, error.retryable) == (False, False)
     assert "s3cr3t" not in str(error)
     assert proxy.heads[0].startswith("CONNECT checkly.example.com:443 HTTP/1.")
     assert KEY not in proxy.heads[0]
@@ -436,7 +437,7 @@ def test_no_proxy_is_obeyed(
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port}")
     monkeypatch.setenv("NO_PROXY", no_proxy)
     with Emulator() as checkly:
-        account = Account(checkly.url, checkly.account_id, checkly.api_key)
+        account = Credentials(checkly.url, checkly.account_id, checkly.api_key)
         assert way.exchange(account, Request("GET", "/v1/accounts/me"))[0].status == 200
 
 
@@ -446,11 +447,11 @@ def test_a_proxy_that_is_down(
 ) -> None:
     """Pitfall 2: nothing was taken."""
     monkeypatch.setenv(f"{scheme}_proxy", f"http://me:s3cr3t@127.0.0.1:{closed_port}")
-    account = Account(f"{scheme}://checkly.example.com", "account-1", KEY)
-    with pytest.raises(errors.ChecklyError) as caught:
+    account = Credentials(f"{scheme}://checkly.example.com", "account-1", KEY)
+    with pytest.raises(exceptions.ChecklyError) as caught:
         way.exchange(account, START)
     error = check(caught.value, START, account)
-    assert (error.taken, error.hopeless) == (False, False)
+    assert (error.maybe_processed, error.retryable) == (False, False)
     assert "s3cr3t" not in str(error)
 
 
@@ -458,7 +459,7 @@ def test_a_proxy_that_drops_what_it_took(way: Way, serve: Serve, monkeypatch: py
     """Pitfall 2: Checkly may have it."""
     with serve(says()) as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
-        account = Account("http://checkly.example.com", "account-1", KEY)
+        account = Credentials("http://checkly.example.com", "account-1", KEY)
         assert broken(way, account, START) == (True, False)
 
 
@@ -476,7 +477,7 @@ def test_a_tunnel_that_drops_what_it_took(
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates.bundle))
     with serve(tunnel) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
-        assert broken(way, Account("https://127.0.0.1:9", "account-1", KEY), START) == (True, False)
+        assert broken(way, Credentials("https://127.0.0.1:9", "account-1", KEY), START) == (True, False)
     assert heads[0].startswith(b"POST /v2/check-sessions/trigger HTTP/1.1")
 
 
@@ -486,9 +487,9 @@ def test_a_tunnel_that_drops_what_it_took(
 def test_a_proxy_that_cannot_work_is_hopeless(way: Way, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     """Pitfall 28: asking again for an hour does not mend a setting; its password stays hidden."""
     monkeypatch.setenv("ALL_PROXY", proxy)
-    account = Account("http://checkly.example.com", "account-1", KEY)
-    with pytest.raises(errors.ChecklyError) as caught:
+    account = Credentials("http://checkly.example.com", "account-1", KEY)
+    with pytest.raises(exceptions.ChecklyError) as caught:
         way.exchange(account, START)
     error = check(caught.value, START, account)
-    assert (error.taken, error.hopeless) == (False, True)
+    assert (error.maybe_processed, error.retryable) == (False, True)
     assert "s3cr3t" not in str(error)

@@ -1,4 +1,4 @@
-"""What goes over the wire, as frozen plain data."""
+"""Requests, responses and credentials as frozen plain data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ JsonObject: TypeAlias = dict[str, Json]
 USER_AGENT: Final = f"airflow-provider-checkly/{__version__}"
 
 
-# Long polls ask the same again and again.
+# Long polls repeat the same requests.
 _encoded = lru_cache(64)(urlencode)
 _escaped = lru_cache(4096)(partial(quote, safe=""))
 
@@ -27,13 +27,13 @@ _escaped = lru_cache(4096)(partial(quote, safe=""))
 class Request:
     """One request to Checkly.
 
-    :param path: path with escaped parts, from the root of the API.
+    :param path: escaped path, from the root of the API.
     :param body: JSON; hidden in `repr`, since it may hold secrets.
-    :param hold: seconds for which Checkly may hold the answer back (a long poll).
-    :param repeatable: whether it may be sent again although Checkly may have taken it.
+    :param hold: seconds for which Checkly may hold the response back (a long poll).
+    :param repeatable: whether it may be sent again after Checkly may have processed it.
     """
 
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "PUT", "DELETE"]
     path: str
     query: tuple[tuple[str, str], ...] = ()
     body: JsonObject | None = field(default=None, repr=False)
@@ -51,10 +51,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One answer of Checkly.
+    """One response of Checkly.
 
-    :param headers: are asked for in lower case; a mapping that knows no case will do.
-    :param seconds: how long the answer took.
+    :param headers: looked up in lower case; a case-insensitive mapping works too.
+    :param seconds: how long the response took.
     """
 
     request: Request
@@ -65,10 +65,10 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """Where Checkly is, and who asks; its `repr` hides the key.
+class Credentials:
+    """The base URL, account and API key of a connection; `repr` hides the key.
 
-    :param base_url: scheme, host, and where needed port and path, without a slash at the end.
+    :param base_url: scheme, host and, if any, port and path, without a trailing slash.
     """
 
     base_url: str
@@ -76,11 +76,11 @@ class Account:
     api_key: str = field(repr=False)
 
     def url(self, request: Request) -> str:
-        """Return the address of a request."""
+        """Return the URL of a request."""
         return self.base_url + request.target
 
     def headers(self) -> dict[str, str]:
-        """Return the headers of every request; they hold the key."""
+        """Return the headers of every request; they include the key."""
         return {
             "Accept": "application/json",
             "Authorization": f"Bearer {self.api_key}",
@@ -90,5 +90,5 @@ class Account:
 
 
 def path(*parts: str) -> str:
-    """Join escaped parts to a path."""
+    """Join parts into an escaped path."""
     return "".join(f"/{_escaped(part)}" for part in parts)

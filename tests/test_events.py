@@ -1,4 +1,4 @@
-"""Outcome <-> event, and the conclusion: pure functions."""
+"""WaitResult <-> event, and the conclusion: pure functions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_checkly.api import errors, model
+from airflow_provider_checkly import exceptions
+from airflow_provider_checkly.api import models
 from airflow_provider_checkly.arguments import CAN_FAIL, FAIL_ON
 from airflow_provider_checkly.exceptions import (
     ChecklyAuthError,
@@ -26,8 +27,8 @@ from airflow_provider_checkly.exceptions import (
     InvalidInput,
 )
 from airflow_provider_checkly.gate import Gate
-from airflow_provider_checkly.verdict import (
-    Outcome,
+from airflow_provider_checkly.events import (
+    WaitResult,
     complete,
     conclude,
     decide,
@@ -50,18 +51,18 @@ def session(number: int, status: str, **fields: Any) -> Any:
     }
 
 
-def outcome(*statuses: str, late: bool = False, **fields: Any) -> Outcome:
+def outcome(*statuses: str, late: bool = False, **fields: Any) -> WaitResult:
     sessions = tuple(session(number, status) for number, status in enumerate(statuses))
-    unfinished = tuple(s["checkSessionId"] for s in sessions if s["status"] not in model.FINAL)
+    unfinished = tuple(s["checkSessionId"] for s in sessions if s["status"] not in models.FINAL)
     ids = tuple(s["checkSessionId"] for s in sessions)
-    return Outcome(ids, sessions, unfinished, late=late, **fields)
+    return WaitResult(ids, sessions, unfinished, late=late, **fields)
 
 
-def concluded(found: Outcome, fail_on: frozenset[str] | None = None) -> list[Any]:
+def concluded(found: WaitResult, fail_on: frozenset[str] | None = None) -> list[Any]:
     return conclude(found, decide(found, Gate(fail_on)))
 
 
-CONCLUSIONS: list[tuple[Outcome, type[Exception] | None]] = [
+CONCLUSIONS: list[tuple[WaitResult, type[Exception] | None]] = [
     (outcome("PASSED", "DEGRADED"), None),
     (outcome("PASSED", "FAILED"), ChecksFailed),
     (outcome("CANCELLED"), ChecksFailed),
@@ -69,15 +70,15 @@ CONCLUSIONS: list[tuple[Outcome, type[Exception] | None]] = [
     (outcome("PASSED", "STARTED", late=True), ChecksTimedOut),
     (outcome("PASSED", "PROGRESS"), ChecklyUnreadable),
     (outcome(), ChecklyUnreadable),
-    (Outcome((ID(1), ID(2)), (session(1, "PASSED"),)), ChecklyUnreadable),
-    (Outcome((ID(1),), (session(1, "PASSED"), session(2, "PASSED"))), ChecklyUnreadable),
-    (Outcome((ID(1),), None), ChecklyUnreadable),
+    (WaitResult((ID(1), ID(2)), (session(1, "PASSED"),)), ChecklyUnreadable),
+    (WaitResult((ID(1),), (session(1, "PASSED"), session(2, "PASSED"))), ChecklyUnreadable),
+    (WaitResult((ID(1),), None), ChecklyUnreadable),
     (outcome("PASSED", error=ChecklyAuthError("no", status=401)), ChecklyAuthError),
 ]
 
 
 @pytest.mark.parametrize(("found", "expected"), CONCLUSIONS)
-def test_conclusions(found: Outcome, expected: type[Exception] | None) -> None:
+def test_conclusions(found: WaitResult, expected: type[Exception] | None) -> None:
     """Pitfall 8: what is not known to be well is not well."""
     if expected is None:
         assert concluded(found) == list(found.sessions or ())
@@ -87,12 +88,12 @@ def test_conclusions(found: Outcome, expected: type[Exception] | None) -> None:
 
 
 @given(
-    st.lists(st.sampled_from(sorted(model.STATUSES)), max_size=5),
+    st.lists(st.sampled_from(sorted(models.STATUSES)), max_size=5),
     st.frozensets(st.sampled_from(sorted(CAN_FAIL))),
     st.booleans(),
 )
 def test_success_means_that_all_ended_well(statuses: list[str], fail_on: frozenset[str], late: bool) -> None:  # noqa: FBT001
-    well = bool(statuses) and all(status in model.FINAL - fail_on for status in statuses)
+    well = bool(statuses) and all(status in models.FINAL - fail_on for status in statuses)
     try:
         concluded(outcome(*statuses, late=late), fail_on)
     except ChecklyError:
@@ -105,7 +106,7 @@ def test_texts_name_what_happened() -> None:
     many = outcome(*["FAILED"] * 12)
     with pytest.raises(ChecksFailed, match=r"12 of 12 checks did not pass: Check 0 FAILED;.*; and 2 more"):
         concluded(many)
-    late = Outcome(
+    late = WaitResult(
         (ID(0), ID(1), ID(2)),
         (session(0, "STARTED"), session(1, "PROGRESS")),
         (ID(0), ID(1), ID(2)),
@@ -128,7 +129,7 @@ def test_links() -> None:
 
 # Events
 
-statuses = st.sampled_from(sorted(model.STATUSES))
+statuses = st.sampled_from(sorted(models.STATUSES))
 texts = st.text(string.printable, max_size=20)
 json_values = st.recursive(
     st.none()
@@ -146,10 +147,10 @@ def test_events_come_back_as_they_went(found: list[tuple[str, Any]], late: bool)
     """Pitfall 24."""
     sessions = tuple(session(number, status, extra=extra) for number, (status, extra) in enumerate(found))
     ids = tuple(each["checkSessionId"] for each in sessions)
-    there = Outcome(ids, sessions, ids[:1], late=late)
-    back = Outcome.from_event(json.loads(json.dumps(there.to_event())))
+    there = WaitResult(ids, sessions, ids[:1], late=late)
+    back = WaitResult.from_event(json.loads(json.dumps(there.to_event())))
     assert (back.ids, back.unfinished, back.late, back.error) == (ids, ids[:1], late, None)
-    assert [model.status(each) for each in back.sessions or ()] == [status for status, _ in found]
+    assert [models.status(each) for each in back.sessions or ()] == [status for status, _ in found]
 
 
 ERRORS: list[ChecklyError] = [
@@ -157,7 +158,7 @@ ERRORS: list[ChecklyError] = [
     InvalidInput("b"),
     ChecklyAuthError("c", status=401, message="no"),
     ChecklyRateLimited("d", status=429),
-    errors.ChecklyUnreachable("e"),
+    exceptions.ChecklyUnreachable("e"),
     ChecklyUnreadable("f"),
     ChecksNotRun("g", check_ids=["x"]),
 ]
@@ -166,7 +167,7 @@ ERRORS: list[ChecklyError] = [
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_errors_come_back_as_they_went(error: ChecklyError) -> None:
     """Pitfall 16: with their whole text, and their class decides what Airflow does."""
-    back = Outcome.from_event(json.loads(json.dumps(Outcome((ID(1),), error=error).to_event()))).error
+    back = WaitResult.from_event(json.loads(json.dumps(WaitResult((ID(1),), error=error).to_event()))).error
     assert back is not None
     assert (type(back), str(back), back.permanent) == (type(error), str(error), error.permanent)
     assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 - our own
@@ -193,7 +194,7 @@ NOT_OURS: list[object] = [
 def test_events_that_are_not_ours(event: object) -> None:
     """Pitfall 21."""
     with pytest.raises(ChecklyError, match="event"):
-        Outcome.from_event(event)
+        WaitResult.from_event(event)
 
 
 # Literal, as release 0.1.0 left them in the database: today's code must read them.
@@ -213,31 +214,31 @@ STORED_TEST_SESSION = """{"version": 1, "session_ids": ["c0000000-0000-4000-8000
 
 def test_what_an_older_release_stored() -> None:
     """Pitfall 54."""
-    late = Outcome.from_event(json.loads(STORED_EVENT))
+    late = WaitResult.from_event(json.loads(STORED_EVENT))
     assert (late.late, late.unfinished) == (True, ("c0000000-0000-4000-8000-000000000002",))
-    assert [model.status(each) for each in late.final] == ["PASSED"]
+    assert [models.status(each) for each in late.final] == ["PASSED"]
     with pytest.raises(ChecksTimedOut, match="1 of 2"):
         concluded(late)
-    error = Outcome.from_event(json.loads(STORED_ERROR)).error
+    error = WaitResult.from_event(json.loads(STORED_ERROR)).error
     assert isinstance(error, ChecklyAuthError)
     assert (str(error), error.status, error.permanent) == ("GET /x: 401", 401, True)
-    assert Outcome.from_event(json.loads(STORED_LARGE)).sessions is None
+    assert WaitResult.from_event(json.loads(STORED_LARGE)).sessions is None
     with pytest.raises(ChecksFailed):
-        concluded(Outcome.from_event(json.loads(STORED_TEST_SESSION)))
+        concluded(WaitResult.from_event(json.loads(STORED_TEST_SESSION)))
 
 
 def test_what_a_newer_release_adds_is_no_harm() -> None:
     """Pitfall 54: workers may be updated after the triggerer."""
     event = {**json.loads(STORED_ERROR), "more": 1}
     event["error"]["more"] = 1
-    assert isinstance(Outcome.from_event(event).error, ChecklyAuthError)
+    assert isinstance(WaitResult.from_event(event).error, ChecklyAuthError)
 
 
 def test_an_event_names_only_our_errors() -> None:
-    event = Outcome((ID(1),), error=ChecklyError("x")).to_event()
+    event = WaitResult((ID(1),), error=ChecklyError("x")).to_event()
     for name in ("TYPE_CHECKING", "Exception", "REFUSALS", "annotations"):
         event["error"] = {"type": name, "text": "x", "status": 0}
-        assert type(Outcome.from_event(event).error) is ChecklyError
+        assert type(WaitResult.from_event(event).error) is ChecklyError
 
 
 def test_the_size_of_an_event() -> None:
@@ -245,7 +246,7 @@ def test_the_size_of_an_event() -> None:
     there = outcome(*["PASSED"] * 500)
     event = there.to_event()
     assert len(json.dumps(event).encode()) < 64 * 1024
-    back = Outcome.from_event(event)
+    back = WaitResult.from_event(event)
     assert back.sessions is None
     whole = complete(back, lambda ids: [session(int(each[-12:]), "PASSED") for each in ids])
     assert concluded(whole) == list(there.sessions or ())
@@ -260,7 +261,7 @@ def test_keys_that_airflow_keeps_for_itself() -> None:
     assert back["results"] == [
         {"checkly__classname__": "x", "a": {"checkly__id__": 1}, "b": [{"checkly__type": "dict"}]}
     ]
-    assert "__classname__" not in json.dumps(Outcome((ID(1),), (upset,)).to_event()).replace("checkly__", "")
+    assert "__classname__" not in json.dumps(WaitResult((ID(1),), (upset,)).to_event()).replace("checkly__", "")
 
 
 def test_text_that_no_database_takes() -> None:

@@ -1,4 +1,4 @@
-"""What is looked up once for all that ask within a few seconds: a thousand waits may start together."""
+"""Share a look-up among all that ask within some seconds: a thousand waits may start together."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-LIFE: Final = 5.0
-"""Seconds for which an answer is kept: a change is noticed so much later."""
+KEEP_SECONDS: Final = 5.0
+"""How long a result is kept; a change of the connection takes effect this much later."""
 
 _known: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, Any]] = WeakKeyDictionary()
-"""Per event loop: answers, and futures of what is being looked up. Only the latter hold the loop."""
+"""Per event loop: results, and futures of look-ups in progress. Only the latter hold the loop."""
 
 
 async def shared(key: Hashable, look_up: Callable[[], Awaitable[T]]) -> T:
-    """Look something up, or return what another one who asked so found just now.
+    """Look something up, or return what another look-up with the same key has just found.
 
-    The first who asks looks up, in its own task; where that fails or is cancelled, each looks up.
+    The first one looks up in its own task. If that fails or is cancelled, each of the others looks up.
 
-    :param key: all that decides what is found.
+    :param key: everything that determines the result.
     """
     loop = asyncio.get_running_loop()
     known = _known.setdefault(loop, {})
@@ -46,7 +46,7 @@ async def _first(
     try:
         found = known[key] = await look_up()
         others.set_result(found)
-        loop.call_later(LIFE, known.pop, key)
+        loop.call_later(KEEP_SECONDS, known.pop, key)
         return found
     finally:
         if not others.done():

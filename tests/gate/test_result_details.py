@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_checkly import details, report
-from airflow_provider_checkly.report import Reason
+from airflow_provider_checkly.failure_report import Reason
 
 RED = "\x1b[31m"
 S3 = "https://files.example.com"

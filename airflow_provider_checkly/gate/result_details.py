@@ -1,26 +1,27 @@
-"""What a single result says; reads any JSON without complaint, so that no failure is masked."""
+"""What a single result says about a failure.
+
+Any JSON is accepted here: an error in reading details must not mask the failure itself.
+"""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from airflow_provider_checkly.api import model
+from airflow_provider_checkly.api import models
+from airflow_provider_checkly.api.text import few_lines, http_url, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import TypeGuard
 
-    from airflow_provider_checkly.api.wire import Json, JsonObject
+    from airflow_provider_checkly.api.http import Json, JsonObject
 
-COLOUR: Final = re.compile("\x1b\\[[0-9;]*[A-Za-z]")
-LONGEST_LINE: Final = 240
-LINES_OF_AN_ERROR: Final = 6
-ERRORS: Final = 3
-ASSERTIONS: Final = 5
-PHASES: Final = 8
-LINKS_OF_A_KIND: Final = 2
+MAX_ERROR_LINES: Final = 6
+MAX_ERRORS: Final = 3
+MAX_ASSERTIONS: Final = 5
+MAX_PHASES: Final = 8
+MAX_LINKS_PER_KIND: Final = 2
 CAUSES: Final = ("failureCategory", "truncationReason", "chainTrustDetail", "grpcStatusMessage")
 FILES: Final = {
     "video": ("playwrightTestVideos",),
@@ -30,30 +31,8 @@ FILES: Final = {
 }
 
 
-# Texts
-
-
-def _printable(line: str) -> str:
-    return model.shortened(
-        "".join(mark if mark.isprintable() else " " for mark in line).rstrip(), LONGEST_LINE
-    )
-
-
-def clean(value: Json) -> str:
-    """Return a text of few and short lines, without colours and control characters."""
-    text = COLOUR.sub("", value) if isinstance(value, str) else ""
-    lines = [_printable(line) for line in text.splitlines()]
-    return "\n".join([line for line in lines if line.strip()][:LINES_OF_AN_ERROR])
-
-
-def one_line(value: Json) -> str:
-    """Return what stands somewhere in JSON, as one short line."""
-    text = value if isinstance(value, str) else "" if value is None else repr(value)
-    return " ".join(_printable(COLOUR.sub("", text[: 4 * LONGEST_LINE])).split())
-
-
 def milliseconds(value: float) -> str:
-    """Return a time as text."""
+    """Return milliseconds as text."""
     return f"{value:.0f} ms" if value == round(value) else f"{value:g} ms"
 
 
@@ -61,19 +40,19 @@ def milliseconds(value: float) -> str:
 
 
 def result_id(result: JsonObject) -> str:
-    """Return the id of a result of either kind of session, "" where it has none."""
+    """Return the id of a result of either session kind, "" where it has none."""
     found = result.get("testSessionResultId") or result.get("checkResultId")
     return found if isinstance(found, str) else ""
 
 
 def response_time(result: JsonObject) -> float | None:
-    """Return the response time of a result in milliseconds, None where Checkly says none that makes sense."""
+    """Return the response time of a result in milliseconds, None where it is missing or nonsense."""
     found = result.get("responseTime")
-    return found if _is_number(found) and 0 <= found < model.SENSELESS else None
+    return found if _is_number(found) and 0 <= found < models.MAX_MILLISECONDS else None
 
 
-def place(result: JsonObject) -> str:
-    """Return where a result comes from."""
+def run_location(result: JsonObject) -> str:
+    """Return the run location of a result, cleaned."""
     return one_line(result.get("runLocation")) or "an unnamed location"
 
 
@@ -85,12 +64,12 @@ def _is_number(value: Json) -> TypeGuard[float]:
 
 
 def fields(value: Json) -> JsonObject:
-    """Return an object of JSON, {} where there is none."""
+    """Return a JSON object, {} for anything else."""
     return value if isinstance(value, dict) else {}
 
 
 def items(value: Json) -> list[Json]:
-    """Return a list of JSON; what is none is its only member."""
+    """Return a JSON list; anything else becomes its only member."""
     return value if isinstance(value, list) else [value]
 
 
@@ -108,10 +87,12 @@ def _joined(separator: str, *values: Json) -> str:
 
 
 def _error(value: Json) -> str:
-    """Return a message, with the test it is of, and where that stands."""
+    """Return an error message with its test and place in the code."""
     error = fields(value)
     inner, spot = error.get("error"), fields(error.get("location"))
-    message = clean(error.get("message") or fields(inner).get("message") or inner or value)
+    message = few_lines(
+        error.get("message") or fields(inner).get("message") or inner or value, MAX_ERROR_LINES
+    )
     file = one_line(spot.get("file") or error.get("testFile"))
     line = spot.get("line")
     where = _joined(
@@ -121,7 +102,7 @@ def _error(value: Json) -> str:
 
 
 def _assertion(value: Json) -> str:
-    """Return an assertion that failed, "" for one that held."""
+    """Return a failed assertion, "" for one that passed."""
     stated = fields(value)
     if not (stated.get("error") or stated.get("passed") is False):
         return ""
@@ -141,8 +122,8 @@ def _address(value: Json) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.netloc else ""
 
 
-def _answer(part: JsonObject) -> str:
-    """Return what was asked and what came, without headers, bodies and queries: they may hold secrets."""
+def _http_response(part: JsonObject) -> str:
+    """Return request and status, without headers, bodies and queries, which may hold secrets."""
     request, response = fields(part.get("request")), fields(part.get("response"))
     if response.get("status"):
         asked = _joined(" ", request.get("method"), _address(request.get("url")))
@@ -154,39 +135,37 @@ def _answer(part: JsonObject) -> str:
 def _timings(part: JsonObject) -> str:
     phases = fields(fields(part.get("response")).get("timingPhases") or part.get("timingPhases"))
     times = [f"{one_line(name)} {value} ms" for name, value in phases.items() if _is_number(value)]
-    return ", ".join(times[:PHASES])
+    return ", ".join(times[:MAX_PHASES])
 
 
 def _url(value: Json) -> str:
-    text = fields(value).get("url") or value
-    fit = isinstance(text, str) and text.startswith(("https://", "http://"))
-    return text if fit and isinstance(text, str) and text.isprintable() and " " not in text else ""
+    return http_url(fields(value).get("url") or value)
 
 
-def facts(document: JsonObject) -> list[tuple[str, str]]:
-    """Return what a result says of its failure, as kind and text.
+def failure_details(document: JsonObject) -> list[tuple[str, str]]:
+    """Return what a result says about its failure, as kind and text.
 
     :param document: of `GET /v1/check-results/{checkId}/{id}` or `GET /v1/test-sessions/{id}/results/{id}`;
-        one key per type of check holds what is asked for.
+        one field per check type holds the details.
     """
     part = _part(document)
     causes = [part.get(name) or fields(part.get("response")).get(name) for name in CAUSES]
     errors = [document.get("scheduleError"), part.get("requestError"), *items(part.get("errors")), *causes]
     assertions = map(_assertion, items(part.get("assertions")))
     return [
-        *(("error", text) for text in _unique(map(_error, errors), ERRORS)),
-        *(("assertion", text) for text in _unique(assertions, ASSERTIONS)),
-        *(("answer", text) for text in [_answer(part)] if text),
+        *(("error", text) for text in _unique(map(_error, errors), MAX_ERRORS)),
+        *(("assertion", text) for text in _unique(assertions, MAX_ASSERTIONS)),
+        *(("response", text) for text in [_http_response(part)] if text),
         *(("timings", text) for text in [_timings(part)] if text),
     ]
 
 
 def links(document: JsonObject) -> list[tuple[str, str]]:
-    """Return kind and address of the files that a result left, from its details or its manifest of assets."""
+    """Return kind and URL of the files of a result, from its details or its asset manifest."""
     part, assets = _part(document), [fields(asset) for asset in items(document.get("assets"))]
     found = {
         kind: [each for name in names for each in items(part.get(name))]
         + [asset for asset in assets if asset.get("type") == kind]
         for kind, names in FILES.items()
     }
-    return [(kind, url) for kind in found for url in _unique(map(_url, found[kind]), LINKS_OF_A_KIND)]
+    return [(kind, url) for kind in found for url in _unique(map(_url, found[kind]), MAX_LINKS_PER_KIND)]

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_checkly.api import errors, model
-from airflow_provider_checkly.api.calls import CHECK_SESSIONS, StillRunning
-from airflow_provider_checkly.api.waiting import Answer, Ask, Wait, Waited
+from airflow_provider_checkly import exceptions
+from airflow_provider_checkly.api import models
+from airflow_provider_checkly.api.endpoints import CHECK_SESSIONS, StillRunning
+from airflow_provider_checkly.api.polling import Answer, Poll, Polling, WaitResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 A, B, C = (f"{letter * 8}-0000-4000-8000-000000000000" for letter in "abc")
 CHECK = "22222222-2222-4222-8222-222222222222"
 STILL = StillRunning(0, early=False)
-DOWN = errors.ChecklyRefused("down", status=503)
-NEW = errors.ChecklyNotFound("GET /x: unknown.", status=404)
+DOWN = exceptions.ChecklyRefused("down", status=503)
+NEW = exceptions.ChecklyNotFound("GET /x: unknown.", status=404)
 
 
 def session(session_id: str, status: str = "PASSED", **fields: Any) -> dict[str, Any]:
@@ -43,14 +44,14 @@ class Driver:
     deadline: float = 1000
     now: float = 0
     settings: dict[str, Any] = field(default_factory=dict)
-    asks: list[Ask] = field(default_factory=list)
-    waited: Waited | None = None
+    asks: list[Poll] = field(default_factory=list)
+    waited: WaitResult | None = None
 
     def __post_init__(self) -> None:
-        self.wait = Wait(
+        self.wait = Polling(
             CHECK_SESSIONS["v2"], self.ids, self.deadline, clock=lambda: self.now, **self.settings
         )
-        self._plan = self.wait.plan()
+        self._plan = self.wait.steps()
         self._send(None)
 
     def _send(self, answer: Answer | None) -> None:
@@ -65,11 +66,11 @@ class Driver:
         self._send(answer)
 
     @property
-    def last(self) -> Ask:
+    def last(self) -> Poll:
         return self.asks[-1]
 
     @property
-    def found(self) -> Waited:
+    def found(self) -> WaitResult:
         assert self.waited is not None
         return self.waited
 
@@ -84,7 +85,7 @@ def test_sessions_are_asked_in_turn_until_all_have_ended() -> None:
         assert checkly.last.pause == 0
         checkly.answer(answer, after=30)
     assert [one for one, _ in checkly.script()] == [A, B, C, A, C, C]
-    assert checkly.found == Waited(
+    assert checkly.found == WaitResult(
         {A: session(A, "FAILED"), B: session(B), C: session(C, "DEGRADED")}, (), late=False
     )
 
@@ -94,7 +95,7 @@ def test_nothing_to_wait_for_asks_nothing() -> None:
     known: dict[str, Any] = {A: session(A, "CANCELLED"), B: session(B)}
     checkly = Driver((A, B), deadline=-5, settings={"known": known})
     assert checkly.asks == []
-    assert checkly.found == Waited(known, (), late=False)
+    assert checkly.found == WaitResult(known, (), late=False)
 
 
 def test_known_sessions_that_run_are_asked_and_the_order_is_that_of_the_ids() -> None:
@@ -163,7 +164,7 @@ def test_an_end_that_is_seen_after_the_deadline_counts(status: str) -> None:
     checkly.answer(STILL, after=40)
     assert asked(checkly.last) == (A, "look")
     checkly.answer(session(A, status))
-    assert checkly.found == Waited({A: session(A, status)}, (), late=False)
+    assert checkly.found == WaitResult({A: session(A, status)}, (), late=False)
 
 
 def test_the_last_look_is_at_the_deadline_and_at_all() -> None:
@@ -184,9 +185,9 @@ def test_the_last_look_is_at_the_deadline_and_at_all() -> None:
 def test_last_looks_that_are_refused_end_within_a_minute() -> None:
     """Airflow's own time-out would come five minutes after the deadline, and lose what is known."""
     checkly = Driver((A, B, C), deadline=0)
-    checkly.answer(errors.ChecklyRateLimited("429", status=429), after=20)
+    checkly.answer(exceptions.ChecklyRateLimited("429", status=429), after=20)
     assert checkly.last.patience == 40
-    checkly.answer(errors.ChecklyRateLimited("429", status=429), after=45)
+    checkly.answer(exceptions.ChecklyRateLimited("429", status=429), after=45)
     assert checkly.found.unfinished == (A, B, C)
 
 
@@ -195,26 +196,26 @@ def test_a_deadline_in_the_past_still_looks_once() -> None:
     checkly.answer(session(A))
     checkly.answer(session(B, "STARTED"))
     assert checkly.script() == [(A, "look"), (B, "look")]
-    assert checkly.found == Waited({A: session(A), B: session(B, "STARTED")}, (B,), late=True)
+    assert checkly.found == WaitResult({A: session(A), B: session(B, "STARTED")}, (B,), late=True)
 
 
 def test_without_a_last_look_the_deadline_ends_it() -> None:
     checkly = Driver((A, B), deadline=5, settings={"last_look": False})
     checkly.answer(session(A), after=3)
     checkly.answer(STILL, after=2)
-    assert checkly.found == Waited({A: session(A)}, (B,), late=True)
+    assert checkly.found == WaitResult({A: session(A)}, (B,), late=True)
 
 
 def test_a_last_look_that_fails_is_an_error() -> None:
     checkly = Driver((A,), deadline=0)
-    with pytest.raises(errors.ChecklyRefused, match="down"):
+    with pytest.raises(exceptions.ChecklyRefused, match="down"):
         checkly.answer(DOWN)
 
 
 def test_a_last_look_without_an_answer_leaves_the_session_unfinished() -> None:
     checkly = Driver((A,), deadline=0)
     checkly.answer(None)
-    assert checkly.found == Waited({}, (A,), late=True)
+    assert checkly.found == WaitResult({}, (A,), late=True)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +225,7 @@ def test_fail_fast(stop_on: set[str], *, ends: bool) -> None:
     checkly = Driver(settings={"stop_on": frozenset(stop_on)})
     checkly.answer(session(A, "PASSED"))
     checkly.answer(session(B, "FAILED"))
-    stopped = Waited({A: session(A), B: session(B, "FAILED")}, (C,), late=False)
+    stopped = WaitResult({A: session(A), B: session(B, "FAILED")}, (C,), late=False)
     assert checkly.waited == (stopped if ends else None)
 
 
@@ -248,22 +249,22 @@ def test_a_session_may_be_unknown_at_first(caplog: pytest.LogCaptureFixture) -> 
 def test_a_session_that_stays_unknown_is_an_error() -> None:
     checkly = Driver((A,))
     checkly.answer(NEW, after=9.9)
-    with pytest.raises(errors.ChecklyNotFound):
+    with pytest.raises(exceptions.ChecklyNotFound):
         checkly.answer(NEW)
 
 
 def test_a_session_unknown_at_the_last_look_is_an_error() -> None:
     checkly = Driver((A,), deadline=0)
-    with pytest.raises(errors.ChecklyNotFound):
+    with pytest.raises(exceptions.ChecklyNotFound):
         checkly.answer(NEW)
 
 
 @pytest.mark.parametrize(
-    "error", [DOWN, errors.ChecklyUnreachable("cut"), errors.ChecklyRateLimited("", status=429)]
+    "error", [DOWN, exceptions.ChecklyUnreachable("cut"), exceptions.ChecklyRateLimited("", status=429)]
 )
 @pytest.mark.parametrize("seconds", [99.5, 100, 130])
 def test_trouble_until_the_deadline_leads_to_the_last_look(
-    error: errors.ChecklyError, seconds: float
+    error: exceptions.ChecklyError, seconds: float
 ) -> None:
     """Pitfalls 7 and 14: trouble that lasted to the end does not hide a session that ended.
 
@@ -281,15 +282,15 @@ def test_trouble_until_the_deadline_leads_to_the_last_look(
     ("error", "after"),
     [
         (DOWN, 50),
-        (errors.ChecklyUnreachable("certificate", hopeless=True), 200),
-        (errors.ChecklyAuthError("", status=401), 0),
-        (errors.ChecklyAuthError("", status=403), 200),
-        (errors.ChecklyUnreadable("?"), 200),
-        (errors.InvalidInput("?"), 0),
+        (exceptions.ChecklyUnreachable("certificate", retryable=False), 200),
+        (exceptions.ChecklyAuthError("", status=401), 0),
+        (exceptions.ChecklyAuthError("", status=403), 200),
+        (exceptions.ChecklyUnreadable("?"), 200),
+        (exceptions.InvalidInput("?"), 0),
         (NEW, 200),
     ],
 )
-def test_other_errors_end_the_wait(error: errors.ChecklyError, after: float) -> None:
+def test_other_errors_end_the_wait(error: exceptions.ChecklyError, after: float) -> None:
     """Pitfall 14: an error that comes back before the deadline was repeated as far as that may help."""
     checkly = Driver((A, B), deadline=100)
     with pytest.raises(type(error)) as caught:
@@ -312,7 +313,7 @@ def test_each_end_is_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None
 
 
 ANSWERS: st.SearchStrategy[Callable[[str], Answer]] = st.one_of(
-    st.sampled_from(sorted(model.FINAL)).map(lambda status: lambda i: session(i, status)),
+    st.sampled_from(sorted(models.FINAL)).map(lambda status: lambda i: session(i, status)),
     st.builds(StillRunning, st.none() | st.floats(0, 1e6), early=st.booleans()).map(lambda a: lambda _: a),
     st.just(lambda _: NEW),
     st.just(lambda _: DOWN),
@@ -322,7 +323,7 @@ ANSWERS: st.SearchStrategy[Callable[[str], Answer]] = st.one_of(
 @given(
     answers=st.lists(st.tuples(ANSWERS, st.floats(0, 35)), max_size=60),
     deadline=st.floats(-10, 300),
-    stop_on=st.sets(st.sampled_from(sorted(model.FINAL)), max_size=2),
+    stop_on=st.sets(st.sampled_from(sorted(models.FINAL)), max_size=2),
     last_look=st.booleans(),
 )
 def test_any_interleaving_ends_with_each_session_once_or_late(
@@ -346,14 +347,14 @@ def test_any_interleaving_ends_with_each_session_once_or_late(
             answer = make(session_id)
             if how == "look" and isinstance(answer, StillRunning):
                 answer = session(session_id, "PROGRESS")
-            if isinstance(answer, dict) and model.is_final(answer):
+            if isinstance(answer, dict) and models.is_final(answer):
                 ended[session_id] = answer
             checkly.answer(answer, seconds)
-    except (errors.ChecklyNotFound, errors.ChecklyRefused) as error:
+    except (exceptions.ChecklyNotFound, exceptions.ChecklyRefused) as error:
         assert error in (NEW, DOWN)  # noqa: PT017 - either may end it
         return
     found = checkly.found
-    assert {i: seen for i, seen in found.sessions.items() if model.is_final(seen)} == ended
+    assert {i: seen for i, seen in found.sessions.items() if models.is_final(seen)} == ended
     assert sorted([*ended, *found.unfinished]) == [A, B, C]
     stopped = any(str(answer["status"]) in stop_on for answer in ended.values() if isinstance(answer, dict))
     assert found.late or stopped or not found.unfinished

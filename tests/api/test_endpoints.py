@@ -12,9 +12,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_checkly import __version__
-from airflow_provider_checkly.api import calls, errors
-from airflow_provider_checkly.api.calls import CHECK_SESSIONS, Call, StillRunning
-from airflow_provider_checkly.api.wire import Account, Request, Response, path
+from airflow_provider_checkly import exceptions
+from airflow_provider_checkly.api import endpoints
+from airflow_provider_checkly.api.endpoints import CHECK_SESSIONS, Endpoint, StillRunning
+from airflow_provider_checkly.api.http import Credentials, Request, Response, path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,14 +24,14 @@ SESSION = "11111111-1111-4111-8111-111111111111"
 OTHER = "33333333-3333-4333-8333-333333333333"
 CHECK = "22222222-2222-4222-8222-222222222222"
 V2 = CHECK_SESSIONS["v2"]
-TRIGGER = calls.trigger_check_sessions("v2", [CHECK], [], refresh_cache=False)
+TRIGGER = endpoints.trigger_check_sessions("v2", [CHECK], [], refresh_cache=False)
 
 
 def session(status: str = "PASSED", **fields: Any) -> dict[str, Any]:
     return {"checkSessionId": SESSION, "checkId": CHECK, "status": status, **fields}
 
 
-def read(call: Call[Any], status: int, body: object, seconds: float = 0, **headers: str) -> Any:
+def read(call: Endpoint[Any], status: int, body: object, seconds: float = 0, **headers: str) -> Any:
     """What a call makes of an answer."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     names = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -51,19 +52,19 @@ def read(call: Call[Any], status: int, body: object, seconds: float = 0, **heade
             30,
         ),
         (V2.cancel(SESSION), "POST", f"/v1/check-sessions/{SESSION}/cancel", {}, True, 0),
-        (calls.get_account(), "GET", "/v1/accounts/me", None, True, 0),
+        (endpoints.get_account(), "GET", "/v1/accounts/me", None, True, 0),
         (
             TRIGGER,
             "POST",
             "/v2/check-sessions/trigger",
             {"refreshCache": False, "target": {"checkId": [CHECK]}},
             False,
-            calls.START_SECONDS,
+            endpoints.START_SECONDS,
         ),
     ],
 )
 def test_requests(
-    call: Call[Any],
+    call: Endpoint[Any],
     method: str,
     target: str,
     body: object,
@@ -90,10 +91,10 @@ def test_requests(
 )
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_what_a_trigger_asks_for(
-    version: calls.ApiVersion, check_ids: list[str], tags: list[list[str]], target: object
+    version: endpoints.ApiVersion, check_ids: list[str], tags: list[list[str]], target: object
 ) -> None:
     """Pitfall 69: OR of ANDs goes out as it is."""
-    request = calls.trigger_check_sessions(version, check_ids, tags, refresh_cache=True).request
+    request = endpoints.trigger_check_sessions(version, check_ids, tags, refresh_cache=True).request
     assert request.path == f"/{version}/check-sessions/trigger"
     assert request.body == {"refreshCache": True, **({"target": target} if target else {})}
 
@@ -112,7 +113,7 @@ def test_path_parts_are_escaped(parts: tuple[str, ...], escaped: str) -> None:
 
 def test_the_key_is_in_the_headers_and_nowhere_else() -> None:
     """Pitfalls 17 and 18."""
-    account = Account("https://host/api", "account-1", "cu_canary")
+    account = Credentials("https://host/api", "account-1", "cu_canary")
     assert account.headers() == {
         "Accept": "application/json",
         "Authorization": "Bearer cu_canary",
@@ -128,34 +129,34 @@ def test_the_key_is_in_the_headers_and_nowhere_else() -> None:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (100, errors.ChecklyRefused),
+        (100, exceptions.ChecklyRefused),
         (204, None),
         (299, None),
-        (302, errors.ChecklyRefused),
-        (304, errors.ChecklyRefused),
-        (400, errors.ChecklyRefused),
-        (401, errors.ChecklyAuthError),
-        (402, errors.ChecklyPlanLimit),
-        (403, errors.ChecklyAuthError),
-        (404, errors.ChecklyNotFound),
-        (408, errors.ChecklyRefused),
-        (418, errors.ChecklyRefused),
-        (429, errors.ChecklyRateLimited),
-        (500, errors.ChecklyRefused),
-        (502, errors.ChecklyRefused),
-        (503, errors.ChecklyRefused),
-        (504, errors.ChecklyRefused),
-        (600, errors.ChecklyRefused),
+        (302, exceptions.ChecklyRefused),
+        (304, exceptions.ChecklyRefused),
+        (400, exceptions.ChecklyRefused),
+        (401, exceptions.ChecklyAuthError),
+        (402, exceptions.ChecklyPlanLimit),
+        (403, exceptions.ChecklyAuthError),
+        (404, exceptions.ChecklyNotFound),
+        (408, exceptions.ChecklyRefused),
+        (418, exceptions.ChecklyRefused),
+        (429, exceptions.ChecklyRateLimited),
+        (500, exceptions.ChecklyRefused),
+        (502, exceptions.ChecklyRefused),
+        (503, exceptions.ChecklyRefused),
+        (504, exceptions.ChecklyRefused),
+        (600, exceptions.ChecklyRefused),
     ],
 )
-def test_what_each_status_becomes(status: int, kind: type[errors.ChecklyRefused] | None) -> None:
+def test_what_each_status_becomes(status: int, kind: type[exceptions.ChecklyRefused] | None) -> None:
     """Pitfalls 16 and 37: the error names method, path, status and Checkly's message."""
     call = V2.cancel(SESSION)
     body = {"statusCode": status, "error": "No", "message": "Checkly's own words"}
     if kind is None:
         assert read(call, status, body) is None
         return
-    with pytest.raises(errors.ChecklyRefused) as caught:
+    with pytest.raises(exceptions.ChecklyRefused) as caught:
         read(call, status, body, retry_after="7")
     error = caught.value
     assert type(error) is kind
@@ -181,7 +182,7 @@ def test_what_each_status_becomes(status: int, kind: type[errors.ChecklyRefused]
 )
 def test_an_error_says_what_came_if_checkly_says_nothing(body: bytes, message: str) -> None:
     """Pitfall 16."""
-    with pytest.raises(errors.ChecklyRefused) as caught:
+    with pytest.raises(exceptions.ChecklyRefused) as caught:
         read(V2.get(SESSION), 502, body)
     assert caught.value.message.endswith(message)
     assert caught.value.message in str(caught.value)
@@ -189,7 +190,7 @@ def test_an_error_says_what_came_if_checkly_says_nothing(body: bytes, message: s
 
 
 def test_a_redirect_says_where_it_points_to() -> None:
-    with pytest.raises(errors.ChecklyRefused, match=r"answered 301.*'https://elsewhere/x'; set the connec"):
+    with pytest.raises(exceptions.ChecklyRefused, match=r"answered 301.*'https://elsewhere/x'; set the connec"):
         read(V2.get(SESSION), 301, b"", location="https://elsewhere/x")
 
 
@@ -220,7 +221,7 @@ def test_a_redirect_says_where_it_points_to() -> None:
 )
 def test_when_checkly_wants_to_be_asked_again(value: dict[str, str], seconds: float | None) -> None:
     """Pitfall 15: seconds; what makes no sense, or lies in the past, is no hint."""
-    assert calls.retry_after(Response(V2.get(SESSION).request, 429, value, b"")) == seconds
+    assert endpoints.retry_after(Response(V2.get(SESSION).request, 429, value, b"")) == seconds
 
 
 @pytest.mark.parametrize(
@@ -232,7 +233,7 @@ def test_when_checkly_wants_to_be_asked_again(value: dict[str, str], seconds: fl
 )
 def test_a_moment_to_come_counts_from_now(headers: dict[str, str]) -> None:
     """Pitfall 15: a date, or the Unix seconds that Checkly's own Go client reads."""
-    found = calls.retry_after(Response(V2.get(SESSION).request, 429, headers, b""))
+    found = endpoints.retry_after(Response(V2.get(SESSION).request, 429, headers, b""))
     assert found is not None
     assert 0 < found <= 10_000
 
@@ -241,7 +242,7 @@ def test_a_moment_to_come_counts_from_now(headers: dict[str, str]) -> None:
 def test_when_the_limit_starts_anew_is_a_hint_of_a_429_only(status: int) -> None:
     """A server may send it with each answer: it must make no wait slower."""
     headers = {"x-ratelimit-reset": str(int(time.time()) + 50)}
-    assert calls.retry_after(Response(V2.get(SESSION).request, status, headers, b"")) is None
+    assert endpoints.retry_after(Response(V2.get(SESSION).request, status, headers, b"")) is None
 
 
 @given(st.text(st.characters(max_codepoint=255)))
@@ -249,7 +250,7 @@ def test_when_the_limit_starts_anew_is_a_hint_of_a_429_only(status: int) -> None
 @example("0 0 0 0 0")
 @example("Mon, 1 Jan 1 1:1:1:1")
 def test_no_header_breaks_the_reader(value: str) -> None:
-    hint = calls.retry_after(Response(Request("GET", "/"), 429, {"retry-after": value}, b""))
+    hint = endpoints.retry_after(Response(Request("GET", "/"), 429, {"retry-after": value}, b""))
     assert hint is None or hint >= 0
 
 
@@ -262,16 +263,16 @@ def test_a_completion_gives_the_session_at_its_end(status: str) -> None:
 @pytest.mark.parametrize("value", [0, 31, -1, 1.0, 29.5, True, None, "30", float("nan"), 10**9])
 def test_a_bad_max_wait_is_refused(value: Any) -> None:
     """Pitfall 30: Checkly holds an answer for 1 to 30 whole seconds."""
-    with pytest.raises(errors.InvalidInput) as caught:
+    with pytest.raises(exceptions.InvalidInput) as caught:
         V2.completion(SESSION, value)
     assert str(caught.value) == f"max_wait_seconds must be a whole number from 1 to 30, not {value!r}."
 
 
 @pytest.mark.parametrize(
-    ("ask", "argument"), [(V2.get, "check_session_id"), (calls.TEST_SESSIONS.cancel, "test_session_id")]
+    ("ask", "argument"), [(V2.get, "check_session_id"), (endpoints.TEST_SESSIONS.cancel, "test_session_id")]
 )
-def test_an_id_that_is_no_uuid_is_not_asked_for(ask: Callable[[str], Call[Any]], argument: str) -> None:
-    with pytest.raises(errors.InvalidInput, match=rf"^{argument}: '\.\./x' is no UUID"):
+def test_an_id_that_is_no_uuid_is_not_asked_for(ask: Callable[[str], Endpoint[Any]], argument: str) -> None:
+    with pytest.raises(exceptions.InvalidInput, match=rf"^{argument}: '\.\./x' is no UUID"):
         ask("../x")
     assert ask(f" {SESSION.upper()}\n").request.path == ask(SESSION).request.path
 
@@ -279,7 +280,7 @@ def test_an_id_that_is_no_uuid_is_not_asked_for(ask: Callable[[str], Call[Any]],
 @pytest.mark.parametrize("status", ["STARTED", "PROGRESS", "PROGRESS_FAILED", "PROGRESS_DEGRADED"])
 def test_a_completion_that_is_none_is_refused(status: str) -> None:
     """Pitfalls 8 and 9: a 200 with a status that is not final is no end."""
-    with pytest.raises(errors.ChecklyUnreadable, match=rf"calls session {SESSION} complete.*is {status}\."):
+    with pytest.raises(exceptions.ChecklyUnreadable, match=rf"calls session {SESSION} complete.*is {status}\."):
         read(V2.completion(SESSION, 30), 200, session(status))
     assert read(V2.get(SESSION), 200, session(status)) == session(status)
 
@@ -299,9 +300,9 @@ def test_a_completion_that_is_none_is_refused(status: str) -> None:
         {"sessions": [session()]},
     ],
 )
-def test_an_answer_about_something_else_is_refused(call: Call[Any], body: object) -> None:
+def test_an_answer_about_something_else_is_refused(call: Endpoint[Any], body: object) -> None:
     """Pitfall 8: never success."""
-    with pytest.raises(errors.ChecklyUnreadable, match=r"GET /v2/check-sessions/.*"):
+    with pytest.raises(exceptions.ChecklyUnreadable, match=r"GET /v2/check-sessions/.*"):
         read(call, 200, body)
 
 
@@ -329,9 +330,9 @@ def test_408_of_a_completion_means_still_running(
         assert read(V2.completion(SESSION, hold), 408, body, seconds, **headers) == still
 
 
-@pytest.mark.parametrize("call", [V2.get(SESSION), V2.cancel(SESSION), TRIGGER, calls.get_account()])
-def test_408_of_anything_else_is_an_error(call: Call[Any]) -> None:
-    with pytest.raises(errors.ChecklyRefused, match="answered 408"):
+@pytest.mark.parametrize("call", [V2.get(SESSION), V2.cancel(SESSION), TRIGGER, endpoints.get_account()])
+def test_408_of_anything_else_is_an_error(call: Endpoint[Any]) -> None:
+    with pytest.raises(exceptions.ChecklyRefused, match="answered 408"):
         read(call, 408, b"")
 
 
@@ -343,46 +344,46 @@ def test_a_trigger_gives_its_sessions() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "kind", "text"),
     [
-        (404, {"message": "No matching checks were found."}, errors.NoMatchingChecks, "No matching checks"),
-        (404, b"", errors.NoMatchingChecks, "answered 404"),
-        (201, {"sessions": []}, errors.NoMatchingChecks, "started no session"),
-        (201, {}, errors.ChecklyUnreadable, "without a list of sessions: '{}'"),
-        (201, {"sessions": None}, errors.ChecklyUnreadable, "without a list of sessions"),
-        (201, {"sessions": {"0": session()}}, errors.ChecklyUnreadable, "without a list of sessions"),
-        (201, [session()], errors.ChecklyUnreadable, "no JSON object"),
-        (201, {"sessions": [session(), None]}, errors.ChecklyUnreadable, "no object: 'null'"),
-        (201, {"sessions": [session("NEW_ONE")]}, errors.ChecklyUnreadable, "unknown status"),
-        (201, {"sessions": [{"checkSessionId": SESSION}]}, errors.ChecklyUnreadable, "without checkId"),
-        (201, b"", errors.ChecklyUnreadable, "no JSON"),
-        (402, {"message": "Upgrade"}, errors.ChecklyPlanLimit, "Upgrade"),
+        (404, {"message": "No matching checks were found."}, exceptions.NoMatchingChecks, "No matching checks"),
+        (404, b"", exceptions.NoMatchingChecks, "answered 404"),
+        (201, {"sessions": []}, exceptions.NoMatchingChecks, "started no session"),
+        (201, {}, exceptions.ChecklyUnreadable, "without a list of sessions: '{}'"),
+        (201, {"sessions": None}, exceptions.ChecklyUnreadable, "without a list of sessions"),
+        (201, {"sessions": {"0": session()}}, exceptions.ChecklyUnreadable, "without a list of sessions"),
+        (201, [session()], exceptions.ChecklyUnreadable, "no JSON object"),
+        (201, {"sessions": [session(), None]}, exceptions.ChecklyUnreadable, "no object: 'null'"),
+        (201, {"sessions": [session("NEW_ONE")]}, exceptions.ChecklyUnreadable, "unknown status"),
+        (201, {"sessions": [{"checkSessionId": SESSION}]}, exceptions.ChecklyUnreadable, "without checkId"),
+        (201, b"", exceptions.ChecklyUnreadable, "no JSON"),
+        (402, {"message": "Upgrade"}, exceptions.ChecklyPlanLimit, "Upgrade"),
     ],
 )
 def test_a_trigger_that_started_nothing_or_says_nothing_clear(
-    status: int, body: object, kind: type[errors.ChecklyError], text: str
+    status: int, body: object, kind: type[exceptions.ChecklyError], text: str
 ) -> None:
     """Pitfalls 38 and 8."""
-    with pytest.raises(errors.ChecklyError, match=text) as caught:
+    with pytest.raises(exceptions.ChecklyError, match=text) as caught:
         read(TRIGGER, status, body)
     assert type(caught.value) is kind
     assert "POST /v2/check-sessions/trigger: " in str(caught.value)
-    if isinstance(caught.value, errors.NoMatchingChecks):
+    if isinstance(caught.value, exceptions.NoMatchingChecks):
         assert (caught.value.status, caught.value.permanent) == (404, True)
 
 
 def test_no_matching_checks_keeps_checklys_words() -> None:
-    with pytest.raises(errors.NoMatchingChecks) as caught:
+    with pytest.raises(exceptions.NoMatchingChecks) as caught:
         read(TRIGGER, 404, {"message": "No matching checks were found."})
     assert caught.value.message == "No matching checks were found."
 
 
 @pytest.mark.parametrize("body", [{"id": "1", "name": "Acme"}, {}])
 def test_the_account_is_given_as_it_is(body: dict[str, str]) -> None:
-    assert read(calls.get_account(), 200, body) == body
+    assert read(endpoints.get_account(), 200, body) == body
 
 
-TESTS = calls.TEST_SESSIONS
+TESTS = endpoints.TEST_SESSIONS
 ORDER: dict[str, Any] = {"name": "deploy", "target": {"checkId": [CHECK]}}
-START_TESTS = calls.trigger_test_session(ORDER)
+START_TESTS = endpoints.trigger_test_session(ORDER)
 
 
 def run_of_tests(status: str = "PASSED", **fields: Any) -> dict[str, Any]:
@@ -392,14 +393,14 @@ def run_of_tests(status: str = "PASSED", **fields: Any) -> dict[str, Any]:
 def test_requests_about_test_sessions() -> None:
     """Pitfall 2: neither kind of session is started twice."""
     assert START_TESTS.request == Request(
-        "POST", "/v1/test-sessions/trigger", body=ORDER, hold=calls.START_SECONDS, repeatable=False
+        "POST", "/v1/test-sessions/trigger", body=ORDER, hold=endpoints.START_SECONDS, repeatable=False
     )
     assert TESTS.get(SESSION).request.path == f"/v1/test-sessions/{SESSION}"
     assert TESTS.completion(SESSION, 9).request.target == (
         f"/v1/test-sessions/{SESSION}/completion?maxWaitSeconds=9"
     )
     assert TESTS.cancel(SESSION).request.path == f"/v1/test-sessions/{SESSION}/cancel"
-    search = calls.find_test_sessions("x" * 10_000).request
+    search = endpoints.find_test_sessions("x" * 10_000).request
     assert (search.method, search.path, dict(search.query)["limit"]) == ("GET", "/v1/test-sessions", "100")
     assert set(dict(search.query)["textSearch"]) == {"x"}
 
@@ -415,24 +416,24 @@ def test_a_test_session_at_its_end(status: str) -> None:
 )
 def test_a_test_session_that_is_not_understood_is_no_end(body: object) -> None:
     """Pitfalls 8 and 65."""
-    with pytest.raises(errors.ChecklyUnreadable):
+    with pytest.raises(exceptions.ChecklyUnreadable):
         read(TESTS.completion(SESSION, 30), 200, body)
 
 
 def test_test_sessions_start() -> None:
     assert read(START_TESTS, 201, run_of_tests("RUNNING")) == run_of_tests("RUNNING")
-    with pytest.raises(errors.NoMatchingChecks, match="No matching"):
+    with pytest.raises(exceptions.NoMatchingChecks, match="No matching"):
         read(START_TESTS, 404, {"message": "No matching checks were found."})
-    with pytest.raises(errors.ChecklyUnreadable, match="testSessionId"):
+    with pytest.raises(exceptions.ChecklyUnreadable, match="testSessionId"):
         read(START_TESTS, 201, session())
 
 
 @pytest.mark.parametrize("body", [{}, {"entries": None}, {"entries": {}}])
 def test_a_search_without_a_list_is_refused(body: object) -> None:
-    with pytest.raises(errors.ChecklyUnreadable, match="without a list of entries"):
-        read(calls.find_test_sessions("x"), 200, body)
+    with pytest.raises(exceptions.ChecklyUnreadable, match="without a list of entries"):
+        read(endpoints.find_test_sessions("x"), 200, body)
 
 
 def test_a_search_leaves_out_what_is_malformed() -> None:
     found = [{"id": SESSION}, None, "x"]
-    assert read(calls.find_test_sessions("x"), 200, {"entries": found}) == [{"id": SESSION}]
+    assert read(endpoints.find_test_sessions("x"), 200, {"entries": found}) == [{"id": SESSION}]

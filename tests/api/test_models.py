@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_checkly.api import model
-from airflow_provider_checkly.api.errors import ChecklyUnreadable, InvalidInput
-from airflow_provider_checkly.api.wire import Request, Response
+from airflow_provider_checkly.api import models
+from airflow_provider_checkly.exceptions import ChecklyUnreadable, InvalidInput
+from airflow_provider_checkly.api.http import Request, Response
 
 SESSION = "11111111-1111-4111-8111-111111111111"
 CHECK = "22222222-2222-4222-8222-222222222222"
@@ -51,16 +51,16 @@ def answer(body: bytes) -> Response:
 def test_what_is_no_json_object_is_refused_and_quoted(body: bytes, fault: str) -> None:
     """Pitfall 16: the error names request and status, and quotes the start of what came."""
     with pytest.raises(ChecklyUnreadable) as caught:
-        model.json_object(answer(body))
+        models.json_object(answer(body))
     text = str(caught.value)
     assert fault in text
     assert text.startswith(f"GET /v2/check-sessions/{SESSION}: the answer (200)")
-    assert model.quoted(body) in text
+    assert models.quoted(body) in text
     assert len(text) < 1200
 
 
 def test_an_object_is_read_as_it_is() -> None:
-    assert model.json_object(answer('{"name": "Größe", "n": [1.5, null]}'.encode())) == {
+    assert models.json_object(answer('{"name": "Größe", "n": [1.5, null]}'.encode())) == {
         "name": "Größe",
         "n": [1.5, None],
     }
@@ -95,7 +95,7 @@ def test_an_object_is_read_as_it_is() -> None:
 def test_a_session_that_is_not_understood_is_refused(value: Any, fault: str) -> None:
     """Pitfall 8: unknown words fail closed."""
     with pytest.raises(ChecklyUnreadable) as caught:
-        model.checked_session(value, "GET /here")
+        models.checked_session(value, "GET /here")
     assert str(caught.value).startswith("GET /here: ")
     assert fault in str(caught.value)
     assert len(str(caught.value)) < 600
@@ -117,9 +117,9 @@ def test_a_session_that_is_not_understood_is_refused(value: Any, fault: str) -> 
 )
 def test_every_status_of_checklys_is_known(said: str, *, is_final: bool) -> None:
     """Pitfalls 8 and 65."""
-    found = model.checked_session(session(status=said), "")
-    assert (model.is_final(found), model.status(found)) == (is_final, said)
-    assert len(model.STATUSES) == 9
+    found = models.checked_session(session(status=said), "")
+    assert (models.is_final(found), models.status(found)) == (is_final, said)
+    assert len(models.STATUSES) == 9
 
 
 @pytest.mark.parametrize(
@@ -139,16 +139,16 @@ def test_every_status_of_checklys_is_known(said: str, *, is_final: bool) -> None
 )
 def test_v1_says_timed_out_for_cancelled(fields: dict[str, Any], reads: str) -> None:
     """Pitfall 8: a cancelled run is told from one that timed out, whatever shape the results have."""
-    assert model.status(session(status="TIMED_OUT", **fields)) == reads
+    assert models.status(session(status="TIMED_OUT", **fields)) == reads
 
 
 @pytest.mark.parametrize("said", ["PASSED", "FAILED", "DEGRADED", "PROGRESS"])
 def test_other_statuses_are_left_alone_by_cancelled_results(said: str) -> None:
-    assert model.status(session(status=said, results=[{"isCancelled": True}])) == said
+    assert models.status(session(status=said, results=[{"isCancelled": True}])) == said
 
 
 def test_ids_of_sessions_compare_in_lower_case() -> None:
-    assert model.session_id(session(checkSessionId=SESSION.upper())) == SESSION
+    assert models.session_id(session(checkSessionId=SESSION.upper())) == SESSION
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_ids_of_sessions_compare_in_lower_case() -> None:
 )
 def test_how_long_it_took_never_gets_in_the_way(elapsed: object, seconds: float | None) -> None:
     """Pitfall 42: details of a report mask nothing."""
-    assert model.seconds(session(timeElapsed=elapsed)) == seconds
+    assert models.seconds(session(timeElapsed=elapsed)) == seconds
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_how_long_it_took_never_gets_in_the_way(elapsed: object, seconds: float 
 )
 def test_name_and_link_may_be_missing(fields: dict[str, Any], label: str, link: str) -> None:
     """Pitfall 42."""
-    assert (model.label(session(**fields)), model.link(session(**fields))) == (label, link)
+    assert (models.label(session(**fields)), models.link(session(**fields))) == (label, link)
 
 
 @pytest.mark.parametrize(
@@ -205,13 +205,13 @@ def test_name_and_link_may_be_missing(fields: dict[str, Any], label: str, link: 
 )
 def test_an_id_that_is_no_uuid_is_refused(value: object) -> None:
     with pytest.raises(InvalidInput) as caught:
-        model.uuid(value, "check_ids")
+        models.uuid(value, "check_ids")
     assert str(caught.value) == f"check_ids: {str(value)!r} is no UUID."
 
 
 def test_a_printed_list_gets_a_hint() -> None:
     with pytest.raises(InvalidInput, match=r"is no UUID \(a list from a template needs the filter `\| toj"):
-        model.uuid(f"['{SESSION}']", "check_ids")
+        models.uuid(f"['{SESSION}']", "check_ids")
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_a_printed_list_gets_a_hint() -> None:
     ],
 )
 def test_quotes_are_short_and_on_one_line(sent: str | bytes, shown: str) -> None:
-    assert model.quoted(sent) == shown
+    assert models.quoted(sent) == shown
 
 
 @pytest.mark.parametrize(
@@ -241,27 +241,27 @@ def test_quotes_are_short_and_on_one_line(sent: str | bytes, shown: str) -> None
 def test_a_test_session_has_no_word_for_degraded(results: object, reads: str) -> None:
     """Pitfalls 64 and 65: final results count, attempts do not."""
     found = {"testSessionId": SESSION, "status": "PASSED", "results": results}
-    assert model.checked_session(found, "", model.TEST_SESSION) == found
-    assert (model.status(found), model.is_final(found), model.session_id(found)) == (reads, True, SESSION)
+    assert models.checked_session(found, "", models.TEST_SESSION) == found
+    assert (models.status(found), models.is_final(found), models.session_id(found)) == (reads, True, SESSION)
 
 
 def test_an_unknown_field_makes_no_other_kind_of_session() -> None:
     """Fields that a document does not name are ignored, whatever they are called."""
     own = session(testSessionId=None)
-    assert model.kind_of(own) is model.CHECK_SESSION
-    assert model.session_id(own) == own["checkSessionId"]
+    assert models.kind_of(own) is models.CHECK_SESSION
+    assert models.session_id(own) == own["checkSessionId"]
     other = {"testSessionId": own["checkSessionId"], "status": "PASSED", "checkSessionId": None}
-    assert model.kind_of(other) is model.TEST_SESSION
+    assert models.kind_of(other) is models.TEST_SESSION
 
 
 def test_a_name_is_fit_for_a_log() -> None:
-    assert model.label(session(name="Shop\n\x1b[31m answers \ud800")) == "Shop [31m answers"
+    assert models.label(session(name="Shop\n\x1b[31m answers \ud800")) == "Shop [31m answers"
 
 
 def test_how_deep_a_session_may_be() -> None:
     deep: Any = None
-    for _ in range(model.DEEPEST - 2):
+    for _ in range(models.DEEPEST - 2):
         deep = [deep]
-    assert model.checked_session(session(x=deep), "GET /x")
+    assert models.checked_session(session(x=deep), "GET /x")
     with pytest.raises(ChecklyUnreadable, match="too deeply"):
-        model.checked_session(session(x={"y": deep}), "GET /x")
+        models.checked_session(session(x={"y": deep}), "GET /x")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_checkly import arguments
-from airflow_provider_checkly.api import model
-from airflow_provider_checkly.api.errors import InvalidInput
+from airflow_provider_checkly.api import models
+from airflow_provider_checkly.exceptions import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -21,19 +21,19 @@ ALL: Final = 100
 class Gate:
     """When a task passes: argument `gate` of operators and sensors, instead of `fail_on`.
 
-    It judges final results only, never the attempts before them; the status of a check session is Checkly's
-    verdict over all its locations. A rule whose data is missing fails. Failing checks of `warn_only` and
-    `warn_only_tags` break no rule, and are left out where the others are counted.
+    Only final results count, not the attempts before them. The status of a check session is Checkly's, over
+    all its locations. A rule whose data is missing is not met. Failing checks of `warn_only` and
+    `warn_only_tags` break no rule and are not counted.
 
-    :param fail_on: the statuses that fail a check: FAILED, TIMED_OUT, CANCELLED (these by default), DEGRADED.
-        Test sessions know no TIMED_OUT.
-    :param min_passed_percent: how many of the checks must pass, from 0 to 100; without it, all.
-    :param max_failed: how many checks may fail instead; goes without `min_passed_percent`.
-    :param max_response_time: milliseconds that no location's final result may exceed, whatever its status.
+    :param fail_on: the statuses that fail a check, from FAILED, TIMED_OUT, CANCELLED (these three by default)
+        and DEGRADED.
+    :param min_passed_percent: how many of the checks must pass, from 0 to 100; all by default.
+    :param max_failed: how many checks may fail; excludes `min_passed_percent`.
+    :param max_response_time: limit in milliseconds for the final result of each location.
     :param warn_only: ids or names of checks whose failure only warns.
-    :param warn_only_tags: tags of such checks; the tags of checks that would break the gate, not those of
-        their groups, are then looked up at Checkly.
-    :raises InvalidInput: a rule cannot work, or contradicts another.
+    :param warn_only_tags: tags of such checks. The tags of failing checks are looked up at Checkly; tags of
+        their groups do not count.
+    :raises InvalidInput: a rule cannot work or contradicts another.
     """
 
     fail_on: str | Iterable[str] | None = None
@@ -50,24 +50,24 @@ class Gate:
         self._set("warn_only_tags", _names(self.warn_only_tags, "warn_only_tags"))
         percent, failed, limit = self.min_passed_percent, self.max_failed, self.max_response_time
         _check("min_passed_percent", percent, lambda n: 0 <= n <= ALL, "a number from 0 to 100")
-        _check("max_failed", failed, lambda n: n >= 0 and isinstance(n, int), "a whole number from 0")
-        _check("max_response_time", limit, lambda n: 0 < n < model.SENSELESS, "milliseconds above 0")
+        _check("max_failed", failed, lambda n: n >= 0 and isinstance(n, int), "a whole number, 0 or more")
+        _check("max_response_time", limit, lambda n: 0 < n < models.MAX_MILLISECONDS, "milliseconds above 0")
         self._refuse_contradictions()
 
     def _set(self, field: str, words: Iterable[str]) -> None:
-        """Keep words in one order, so that a DAG looks the same each time it is parsed."""
+        """Keep words in one order, so that a DAG is serialized the same each time it is parsed."""
         object.__setattr__(self, field, tuple(words))
 
     def _refuse_contradictions(self) -> None:
         if self.min_passed_percent is not None and self.max_failed is not None:
             raise InvalidInput(
                 f"min_passed_percent={self.min_passed_percent} and max_failed={self.max_failed} "
-                f"say how many may fail in two ways; give one."
+                f"exclude each other; set one of them."
             )
         if self.tolerant and not self.statuses:
-            raise InvalidInput("min_passed_percent and max_failed mean nothing where fail_on is empty.")
+            raise InvalidInput("min_passed_percent and max_failed need a status in fail_on.")
         if (self.warn_only or self.warn_only_tags) and not self.statuses and self.max_response_time is None:
-            raise InvalidInput("warn_only and warn_only_tags mean nothing where nothing can fail.")
+            raise InvalidInput("warn_only and warn_only_tags need fail_on or max_response_time.")
 
     @property
     def statuses(self) -> frozenset[str]:
@@ -80,55 +80,47 @@ class Gate:
         return self.min_passed_percent is not None or self.max_failed is not None
 
     @property
-    def plain(self) -> bool:
-        """Whether any failing status fails the whole gate, whatever else is found."""
+    def is_strict(self) -> bool:
+        """Whether any failing status fails the gate."""
         return not (self.tolerant or self.warn_only or self.warn_only_tags)
 
-    def for_test_sessions(self) -> Gate:
-        """Return the gate with the statuses of test sessions.
-
-        :raises InvalidInput: `fail_on` holds TIMED_OUT, which test sessions do not know.
-        """
-        given = arguments.TEST_FAIL_ON if self.fail_on is None else self.fail_on
-        return replace(self, fail_on=arguments.fail_on(given, arguments.TEST_CAN_FAIL))
-
     def allows(self, failed: int, counted: int) -> bool:
-        """Return whether so many of the checks may fail."""
+        """Return whether `failed` of `counted` checks may fail."""
         if self.max_failed is not None:
             return failed <= self.max_failed
         passed = (counted - failed) * ALL
         needed = counted * (ALL if self.min_passed_percent is None else self.min_passed_percent)
-        return passed >= needed or math.isclose(passed, needed)  # 0.1 has no exact float
+        return passed >= needed or math.isclose(passed, needed)  # 0.1 is not exact
 
     def only_warns(self, check_id: str, name: str, tags: Collection[str] = ()) -> bool:
-        """Return whether the failure of a check only warns; a UUID never stands for a name."""
-        names = {entry for entry in self.warn_only if not model.UUID.fullmatch(entry)}
+        """Return whether the failure of a check is only a warning; a UUID is never taken as a name."""
+        names = {entry for entry in self.warn_only if not models.UUID.fullmatch(entry)}
         ids = {entry.lower() for entry in self.warn_only}
         return name.strip() in names or check_id in ids or not set(self.warn_only_tags).isdisjoint(tags)
 
 
-def chosen(gate: Gate | None, fail_on: str | Iterable[str] | None) -> Gate:
-    """Return the gate that an operator or sensor is given.
+def resolve(gate: Gate | None, fail_on: str | Iterable[str] | None) -> Gate:
+    """Return the gate of an operator or sensor.
 
-    :raises InvalidInput: both are given, or one is none.
+    :raises InvalidInput: both `gate` and `fail_on` are given, or `gate` is not a Gate.
     """
     if gate is None:
         return Gate(fail_on)
     if not isinstance(gate, Gate):
         raise InvalidInput(f"gate must be a Gate, not {gate!r}.")
     if fail_on is not None:
-        raise InvalidInput(f"gate goes without fail_on={fail_on!r}; say Gate(fail_on=...).")
+        raise InvalidInput(f"gate and fail_on={fail_on!r} exclude each other; use Gate(fail_on=...).")
     return gate
 
 
 def _names(value: object, argument: str) -> list[str]:
     words = [value] if isinstance(value, str) else value
     if not isinstance(words, Iterable) or isinstance(words, bytes | dict):
-        raise InvalidInput(f"{argument} must be a text or a list of texts, not {value!r}.")
+        raise InvalidInput(f"{argument} must be a string or a list of strings, not {value!r}.")
     names = list(words)
     for name in names:
         if not isinstance(name, str) or name.strip() in {"", "None"}:
-            raise InvalidInput(f"{argument} holds {name!r}, which names nothing.")
+            raise InvalidInput(f"{argument} contains an empty value ({name!r}).")
     return sorted({name.strip() for name in names})
 
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_checkly.api import clients
-from airflow_provider_checkly.api.calls import CHECK_SESSIONS
-from airflow_provider_checkly.api.pacing import SMALLEST, WINDOW, Budget, Pacer
-from airflow_provider_checkly.api.transport import adrive, asend
-from airflow_provider_checkly.api.waiting import Wait
-from airflow_provider_checkly.api.wire import Account
+from airflow_provider_checkly.api import rate_limit
+from airflow_provider_checkly.api.endpoints import CHECK_SESSIONS
+from airflow_provider_checkly.api.rate_limit import MIN_SHARE, WINDOW, RateWindow, RateLimiter
+from airflow_provider_checkly.api.transport import arun, asend
+from airflow_provider_checkly.api.polling import Polling
+from airflow_provider_checkly.api.http import Credentials
 from airflow_provider_checkly.hooks import ChecklyHook
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.emulator import Emulator
 
 
-def send_all(budget: Budget, arrivals: Sequence[float]) -> list[float]:
+def send_all(budget: RateWindow, arrivals: Sequence[float]) -> list[float]:
     """Send one request after the other, each as soon as it has come and may pass."""
     now, sent = 0.0, []
     for arrival in arrivals:
@@ -44,28 +44,28 @@ def send_all(budget: Budget, arrivals: Sequence[float]) -> list[float]:
 )
 @settings(deadline=None)
 def test_no_window_ever_holds_more(arrivals: list[float], per_minute: int) -> None:
-    sent = send_all(Budget(per_minute), arrivals)
+    sent = send_all(RateWindow(per_minute), arrivals)
     assert sent == sorted(sent)
     for first, later in zip(sent, sent[per_minute:], strict=False):
         assert later - first >= WINDOW * (1 - 1e-9)
 
 
 def test_nobody_waits_while_there_is_room() -> None:
-    assert send_all(Budget(60), [0.0] * 60) == [0.0] * 60
+    assert send_all(RateWindow(60), [0.0] * 60) == [0.0] * 60
 
 
 def test_under_pressure_requests_are_spaced_evenly() -> None:
-    sent = send_all(Budget(60), [0.0] * 180)
+    sent = send_all(RateWindow(60), [0.0] * 180)
     assert sent[60] == pytest.approx(WINDOW)
     assert [later - first for first, later in pairwise(sent[60:])] == pytest.approx([WINDOW / 60] * 119)
-    budget = Budget(60)
+    budget = RateWindow(60)
     budget.sent(10)
     assert budget.delay(10.4, backlog=True) == pytest.approx(WINDOW / 60 - 0.4)
     assert budget.delay(10.4, backlog=False) == 0
 
 
 def test_a_429_pauses_all_and_shrinks_the_budget_once() -> None:
-    budget = Budget(100)
+    budget = RateWindow(100)
     budget.sent(9)
     budget.refused(10, 9, 7)
     assert budget.delay(10, backlog=False) == pytest.approx(7)
@@ -79,20 +79,20 @@ def test_a_429_pauses_all_and_shrinks_the_budget_once() -> None:
 
 
 def test_the_budget_grows_back_slowly_and_never_vanishes() -> None:
-    budget = Budget(100)
+    budget = RateWindow(100)
     for number in range(50):
         budget.refused(number, number, 0)
-    assert budget.allowed(50) == pytest.approx(100 * SMALLEST, abs=4)
-    assert budget.allowed(50 + 10 * 60) == pytest.approx(100 * SMALLEST + 40, abs=4)
+    assert budget.allowed(50) == pytest.approx(100 * MIN_SHARE, abs=4)
+    assert budget.allowed(50 + 10 * 60) == pytest.approx(100 * MIN_SHARE + 40, abs=4)
     assert budget.allowed(10**6) == 100
-    assert Budget(1).allowed(0) == 1
+    assert RateWindow(1).allowed(0) == 1
 
 
 def test_first_come_first_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_checkly.api.pacing.WINDOW", 0.3)
+    monkeypatch.setattr("airflow_provider_checkly.api.rate_limit.WINDOW_SECONDS", 0.3)
 
     async def queue() -> list[int]:
-        pacer, order = Pacer(3), []
+        pacer, order = RateLimiter(3), []
 
         async def one(number: int) -> None:
             await pacer.turn()
@@ -106,12 +106,12 @@ def test_first_come_first_served(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def account(checkly: Emulator) -> Account:
-    return Account(checkly.url, checkly.account_id, checkly.api_key)
+    return Credentials(checkly.url, checkly.account_id, checkly.api_key)
 
 
-def test_a_wait_that_is_dropped_leaves_the_queue(account: Account) -> None:
+def test_a_wait_that_is_dropped_leaves_the_queue(account: Credentials) -> None:
     async def work() -> None:
-        async with clients.shared_sender(account, 5, per_minute=2, max_connections=9) as sender:
+        async with rate_limit.shared_sender(account, 5, per_minute=2, max_connections=9) as sender:
             get = CHECK_SESSIONS["v2"].get("dddddddd-0000-4000-8000-000000000001").request
             assert [(await sender(get, 60)).status for _ in range(2)] == [404, 404]
             third = asyncio.ensure_future(sender(get, 60))
@@ -119,23 +119,23 @@ def test_a_wait_that_is_dropped_leaves_the_queue(account: Account) -> None:
             third.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await third
-        async with clients.shared_sender(account, 5, per_minute=600, max_connections=9) as sender:
+        async with rate_limit.shared_sender(account, 5, per_minute=600, max_connections=9) as sender:
             assert (await sender(get, 60)).status == 404
 
     asyncio.run(work())
 
 
-def test_one_client_for_all_waits_of_an_account(checkly: Emulator, account: Account) -> None:
+def test_one_client_for_all_waits_of_an_account(checkly: Emulator, account: Credentials) -> None:
     """Connections are shared, bounded, and closed with the last user."""
     ids = [str(s["checkSessionId"]) for s in ChecklyHook().trigger_check_sessions(tags=["production"])]
     opened: set[int] = set()
 
     async def wait() -> None:
-        async with clients.shared_sender(account, 5, per_minute=600, max_connections=2) as sender:
-            client = clients._clients[asyncio.get_running_loop()][account]  # noqa: SLF001
+        async with rate_limit.shared_sender(account, 5, per_minute=600, max_connections=2) as sender:
+            client = rate_limit._clients[asyncio.get_running_loop()][account]  # noqa: SLF001
             opened.add(id(client))
-            plan = Wait(CHECK_SESSIONS["v2"], ids, time.time() + 20).plan()
-            assert (await adrive(plan, sender)).unfinished == ()
+            plan = Polling(CHECK_SESSIONS["v2"], ids, time.time() + 20).steps()
+            assert (await arun(plan, sender)).unfinished == ()
 
     async def work() -> None:
         await asyncio.gather(*(wait() for _ in range(8)))
@@ -146,13 +146,13 @@ def test_one_client_for_all_waits_of_an_account(checkly: Emulator, account: Acco
     assert len(checkly.requests) == 1 + 9 * len(ids)
 
 
-def test_a_429_is_learned_from(checkly: Emulator, account: Account) -> None:
+def test_a_429_is_learned_from(checkly: Emulator, account: Credentials) -> None:
     checkly.fail(method="GET", path="me", status=429, headers={"Retry-After": "1"})
 
     async def work() -> float:
-        from airflow_provider_checkly.api.calls import get_account  # noqa: PLC0415
+        from airflow_provider_checkly.api.endpoints import get_account  # noqa: PLC0415
 
-        async with clients.shared_sender(account, 5, per_minute=600, max_connections=9) as sender:
+        async with rate_limit.shared_sender(account, 5, per_minute=600, max_connections=9) as sender:
             began = time.monotonic()
             await asyncio.gather(*(asend(sender, get_account(), 30) for _ in range(3)))
             return time.monotonic() - began
@@ -162,22 +162,22 @@ def test_a_429_is_learned_from(checkly: Emulator, account: Account) -> None:
 
 
 def test_an_absurd_pause_does_not_outlast_the_deadline(
-    checkly: Emulator, account: Account, monkeypatch: pytest.MonkeyPatch
+    checkly: Emulator, account: Credentials, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A 429 that asks for an hour pauses for a minute at most, and no wait beyond its own time."""
-    budget = Budget(100)
+    budget = RateWindow(100)
     budget.refused(0, 0, 86_400)
     assert budget.delay(0, backlog=False) <= WINDOW
     (started,) = ChecklyHook().trigger_check_sessions("c0000000-0000-4000-8000-000000000007")
     checkly.fail(method="GET", path="completion", status=429, headers={"Retry-After": "3600"})
 
     async def work() -> bool:
-        async with clients.shared_sender(account, 5, per_minute=600, max_connections=9) as sender:
-            plan = Wait(CHECK_SESSIONS["v2"], [str(started["checkSessionId"])], time.time() + 1.5).plan()
-            return (await adrive(plan, sender)).late
+        async with rate_limit.shared_sender(account, 5, per_minute=600, max_connections=9) as sender:
+            plan = Polling(CHECK_SESSIONS["v2"], [str(started["checkSessionId"])], time.time() + 1.5).steps()
+            return (await arun(plan, sender)).late
 
-    monkeypatch.setattr("airflow_provider_checkly.api.waiting.LAST_LOOK", 1)
-    monkeypatch.setattr("airflow_provider_checkly.api.clients.OVERTIME", 0.5)
+    monkeypatch.setattr("airflow_provider_checkly.api.polling.LAST_LOOK", 1)
+    monkeypatch.setattr("airflow_provider_checkly.api.rate_limit.OVERTIME", 0.5)
     began = time.monotonic()
     assert asyncio.run(work())
     assert time.monotonic() - began < 40

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_checkly.api import model
+from airflow_provider_checkly.api import models
 from airflow_provider_checkly.arguments import CAN_FAIL, FAIL_ON
-from airflow_provider_checkly.decision import judge
+from airflow_provider_checkly.gate.evaluation import judge
 from airflow_provider_checkly.exceptions import InvalidInput
 from airflow_provider_checkly.gate import Gate, chosen
-from airflow_provider_checkly.reasons import suspects
+from airflow_provider_checkly.failure_report import suspects
 
 ID = "00000000-0000-4000-8000-{:012}".format
 
@@ -383,7 +383,7 @@ TABLE: dict[str, tuple[Gate, list[Any], str]] = {
 
 @pytest.mark.parametrize(("gate", "sessions", "text"), TABLE.values(), ids=TABLE.keys())
 def test_what_it_makes_of_what_checkly_may_say(gate: Gate, sessions: list[Any], text: str) -> None:
-    decision = judge(gate, sessions)
+    decision = evaluate(gate, sessions)
     assert decision.passed is (text == "")
     assert text in decision.text()
     xcom = decision.to_xcom()
@@ -410,7 +410,7 @@ def test_the_table() -> None:
         check(3, "CANCELLED", final(responseTime=None)),
         check(4, "PASSED"),
     ]
-    table = judge(gate, sessions).table()
+    table = evaluate(gate, sessions).table()
     assert_aligned(table)
     assert [re.split("  +", line.strip()) for line in table.splitlines()] == [
         ["Gate not passed:"],
@@ -437,11 +437,11 @@ def test_the_table_of_the_readme() -> None:
         check(4, "PASSED"),
     ]
     readme = (Path(__file__).parent.parent / "README.md").read_text()
-    assert judge(Gate(min_passed_percent=75, max_response_time=2000), sessions).table() in readme
+    assert evaluate(Gate(min_passed_percent=75, max_response_time=2000), sessions).table() in readme
 
 
 def test_what_is_tolerated_is_told() -> None:
-    decision = judge(ONE, [check(1, "FAILED"), check(2, "PASSED")])
+    decision = evaluate(ONE, [check(1, "FAILED"), check(2, "PASSED")])
     assert "tolerated" in decision.table()
     assert decision.to_xcom()["tolerated"] == [
         {
@@ -456,7 +456,7 @@ def test_what_is_tolerated_is_told() -> None:
 
 
 def test_long_tables_and_names_stay_readable() -> None:
-    decision = judge(PLAIN, [check(n, "FAILED", name=f"{n}\n" + "x" * 200) for n in range(60)])
+    decision = evaluate(PLAIN, [check(n, "FAILED", name=f"{n}\n" + "x" * 200) for n in range(60)])
     lines = decision.table().splitlines()
     assert len(lines) == 1 + 2 + 51 + 1
     assert lines[-1] == "  and 10 more"
@@ -466,7 +466,7 @@ def test_long_tables_and_names_stay_readable() -> None:
 
 def test_the_decision_about_500_checks_fits_into_xcom() -> None:
     failed = [result(n, "FAILED", name="x" * 200, responseTime=None) for n in range(500)]
-    decision = judge(QUICK.for_test_sessions(), [suite("FAILED", *failed)])
+    decision = evaluate(QUICK.for_test_sessions(), [suite("FAILED", *failed)])
     assert len(decision.broke) == 500
     assert len(json.dumps(decision.to_xcom())) < 1024 * 1024 / 2
 
@@ -474,16 +474,16 @@ def test_the_decision_about_500_checks_fits_into_xcom() -> None:
 def test_tags_are_given_from_outside() -> None:
     gate = Gate(warn_only_tags=["flaky", "beta"])
     sessions = [check(1, "FAILED")]
-    assert not judge(gate, sessions).passed
-    assert not judge(gate, sessions, tags={ID(1001): ["web"]}).passed
-    assert judge(gate, sessions, tags={ID(1001): ["web", "beta"]}).passed
+    assert not evaluate(gate, sessions).passed
+    assert not evaluate(gate, sessions, tags={ID(1001): ["web"]}).passed
+    assert evaluate(gate, sessions, tags={ID(1001): ["web", "beta"]}).passed
 
 
 def test_what_has_not_ended_may_still_pass() -> None:
-    assert not judge(MOST, [check(1, "FAILED")], pending=2).passed
-    assert judge(MOST, [check(1, "FAILED")], pending=3).passed
-    assert judge(MOST, [check(1, "FAILED")], pending=3).checks == 4
-    assert not judge(PLAIN, [check(1, "FAILED")], pending=9).passed
+    assert not evaluate(MOST, [check(1, "FAILED")], pending=2).passed
+    assert evaluate(MOST, [check(1, "FAILED")], pending=3).passed
+    assert evaluate(MOST, [check(1, "FAILED")], pending=3).checks == 4
+    assert not evaluate(PLAIN, [check(1, "FAILED")], pending=9).passed
 
 
 # Properties
@@ -493,7 +493,7 @@ flags = st.dictionaries(
 )
 times = st.none() | st.integers(0, 999)
 sessions_of_checks = st.lists(
-    st.tuples(st.integers(0, 9), st.sampled_from(sorted(model.FINAL)), times, flags), min_size=1, max_size=8
+    st.tuples(st.integers(0, 9), st.sampled_from(sorted(models.FINAL)), times, flags), min_size=1, max_size=8
 ).map(
     lambda rows: [
         check(n, status, final(responseTime=time, **more), checkId=ID(1000 + number))
@@ -527,15 +527,15 @@ def test_what_the_plain_rule_fails_never_passes(
 ) -> None:
     """Unless told so by numbers or warnings; a test session's results have statuses of their own."""
     said = [
-        found["status"] for session in sessions for found in model.final_results(session) if "status" in found
+        found["status"] for session in sessions for found in models.final_results(session) if "status" in found
     ]
-    plain = fail_on.isdisjoint([*map(model.status, sessions), *said])
-    if judge(Gate(fail_on, max_response_time=limit), sessions).passed:
+    plain = fail_on.isdisjoint([*map(models.status, sessions), *said])
+    if evaluate(Gate(fail_on, max_response_time=limit), sessions).passed:
         assert plain
     strict = Gate(fail_on, min_passed_percent=100, max_response_time=limit)
-    assert judge(strict, sessions).passed == judge(Gate(fail_on, max_response_time=limit), sessions).passed
+    assert evaluate(strict, sessions).passed == evaluate(Gate(fail_on, max_response_time=limit), sessions).passed
     none = Gate(fail_on, max_failed=0, max_response_time=limit)
-    assert judge(none, sessions).passed == judge(strict, sessions).passed
+    assert evaluate(none, sessions).passed == evaluate(strict, sessions).passed
 
 
 @given(sessions_of_checks, statuses, st.integers(0, 100), st.integers(0, 9), st.booleans())
@@ -546,8 +546,8 @@ def test_numbers_and_warnings_let_no_more_fail_than_they_say(
     rule: Any = {"min_passed_percent": percent} if by_percent else {"max_failed": most}
     warned = ID(1000)
     ids = {session["checkId"] for session in sessions}
-    failed = {each["checkId"] for each in sessions if model.status(each) in fail_on} - {warned}
-    if judge(Gate(fail_on, warn_only=warned, **rule), sessions).passed:
+    failed = {each["checkId"] for each in sessions if models.status(each) in fail_on} - {warned}
+    if evaluate(Gate(fail_on, warn_only=warned, **rule), sessions).passed:
         allowed = len(ids) * (100 - percent) / 100 if by_percent else most
         assert len(failed) <= allowed
 
@@ -555,8 +555,8 @@ def test_numbers_and_warnings_let_no_more_fail_than_they_say(
 @given(any_sessions)
 def test_what_is_missing_never_passes(sessions: list[Any]) -> None:
     """Not even a gate that lets all checks fail passes a check without its final result."""
-    decision = judge(Gate(min_passed_percent=0).for_test_sessions(), sessions)
-    results = [found for session in sessions for found in model.results(session)]
+    decision = evaluate(Gate(min_passed_percent=0).for_test_sessions(), sessions)
+    results = [found for session in sessions for found in models.results(session)]
     ended = (
         {found["checkId"] for found in results if found["resultType"] in (None, "FINAL")}
         if "status" in str(results)
@@ -594,7 +594,7 @@ def test_no_result_breaks_the_gate(results: Any, status: str, time: float) -> No
     """Whatever stands where results should be is judged, shown and stored in columns."""
     sessions = [check(1, status, results=results), suite(status, results=results)]
     sessions.append(check(2, status, final(responseTime=time, runLocation="a\nb")))
-    decision = judge(Gate(max_response_time=5), sessions)
+    decision = evaluate(Gate(max_response_time=5), sessions)
     assert_aligned(decision.table())
     assert json.loads(json.dumps(decision.to_xcom())) == decision.to_xcom()
     assert "\n" not in decision.text()
@@ -607,14 +607,14 @@ def test_the_order_of_sessions_means_nothing(
 ) -> None:
     gate = Gate(min_passed_percent=percent, max_response_time=limit, warn_only=["Check 1"])
     other = data.draw(st.permutations(sessions))
-    assert judge(gate, sessions).to_xcom() == judge(gate, other).to_xcom()
-    assert judge(gate, sessions).table() == judge(gate, other).table()
+    assert evaluate(gate, sessions).to_xcom() == evaluate(gate, other).to_xcom()
+    assert evaluate(gate, sessions).table() == evaluate(gate, other).table()
 
 
 @given(any_sessions, st.integers(0, 100))
 def test_asking_for_less_never_fails_more(sessions: list[Any], percent: int) -> None:
-    if judge(Gate(min_passed_percent=percent), sessions).passed:
-        assert judge(Gate(min_passed_percent=percent // 2), sessions).passed
+    if evaluate(Gate(min_passed_percent=percent), sessions).passed:
+        assert evaluate(Gate(min_passed_percent=percent // 2), sessions).passed
 
 
 # Arguments

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, AirflowSkipException
-from running import Store, TaskInstance, context, defer, events, run, stored
+from airflow_runner import Store, TaskInstance, context, defer, events, run, stored
 
 from airflow_provider_checkly import reasons
-from airflow_provider_checkly.api import result_calls
+from airflow_provider_checkly.api import endpoints
 from airflow_provider_checkly.emulator import Check, Emulator
 from airflow_provider_checkly.emulator.checks import CheckType
 from airflow_provider_checkly.exceptions import ChecksFailed, InvalidInput
@@ -202,7 +202,7 @@ def test_no_time_is_left(checkly: Emulator) -> None:
     hook = ChecklyHook()
     inquiry = reasons.Inquiry(hook, until=0)
     assert inquiry.is_over
-    assert inquiry.ask(result_calls.get_check(ID(1))) is None
+    assert inquiry.ask(endpoints.get_check(ID(1))) is None
     assert checkly.requests == []
 
 

@@ -1,0 +1,96 @@
+"""Workarounds for Airflow 2.11 to 3.3, one function each, with the versions and when it can be deleted."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.providers.common.compat.sdk import XCom, conf
+from asgiref.sync import sync_to_async
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Mapping
+
+    from airflow_provider_checkly.api.http import JsonObject
+
+SETTLING_SECONDS: Final = 3.0
+DEFER_TIMEOUT_ERRORS: Final = frozenset({"Trigger timeout", "Trigger/execution timeout"})
+_under_way: Final[set[asyncio.Future[None]]] = set()
+
+
+def min_deferral_seconds() -> float:
+    """Return how long a deferral must last at least.
+
+    Airflow 3.1 to 3.3.2: the scheduler fails a task that is resumed while the supervisor of the deferring
+    process lingers, which takes up to `[workers] min_heartbeat_interval` (apache/airflow#67287). Delete with
+    the last affected version, together with `not_before` of the trigger.
+    """
+    return float(conf.getint("workers", "min_heartbeat_interval", fallback=0) + SETTLING_SECONDS)
+
+
+async def shield_from_repeated_cancels(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine to its end although it is cancelled again every second.
+
+    Airflow 3.3.0 to 3.3.2: the triggerer cancels `on_kill` with every sync, instead of after
+    `[triggerer] on_kill_timeout`. Delete once that time-out applies.
+    """
+    task = asyncio.ensure_future(work)
+    _under_way.add(task)  # on Python 3.11 Airflow drops its reference to `on_kill` before the end
+    task.add_done_callback(_under_way.discard)
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait({task})
+
+
+async def is_still_awaited(ti: Any, xcom_key: str, session_ids: list[str]) -> bool:
+    """Return whether a task still waits for these sessions although `on_kill` of its trigger was called.
+
+    Airflow 3.3: `on_kill` is also called in a triggerer that was frozen while another one took over. After a
+    user's action the task is neither deferred nor up for retry, or has the session ids of a new try, since
+    XCom is deleted when a try starts. Delete once `on_kill` is called for user actions only.
+
+    :param ti: the task instance of the trigger, None under `dag.test()`.
+    """
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415 - 3.3+ only
+
+    if ti is None:
+        return True
+    of_task = {"dag_id": ti.dag_id, "map_index": ti.map_index}
+    states = await sync_to_async(RuntimeTaskInstance.get_task_states)(
+        task_ids=[ti.task_id], run_ids=[ti.run_id], **of_task
+    )
+    ids = await sync_to_async(XCom.get_one)(key=xcom_key, task_id=ti.task_id, run_id=ti.run_id, **of_task)
+    name = ti.task_id if ti.map_index < 0 else f"{ti.task_id}_{ti.map_index}"
+    return states.get(ti.run_id, {}).get(name) in {"deferred", "up_for_retry"} and ids == session_ids
+
+
+def is_defer_timeout(next_method: str, next_kwargs: Mapping[str, Any] | None) -> bool:
+    """Return whether Airflow resumes a task because its own time-out of the deferral came.
+
+    All versions: Airflow tells a time-out only by the text of the error, which differs between 2.11 and 3.
+    """
+    return next_method == "__fail__" and (next_kwargs or {}).get("error") in DEFER_TIMEOUT_ERRORS
+
+
+def form_behaviour(behaviour: JsonObject) -> dict[str, Any]:
+    """Return the labels of the connection form in the spelling that Airflow 2.11 to 3.1 reads from the hook.
+
+    Delete when 3.2 is the oldest supported version: it reads them from the provider info.
+    """
+    return {name.replace("-", "_"): value for name, value in behaviour.items()}
+
+
+def form_widgets(fields: Mapping[str, JsonObject]) -> dict[str, Any]:  # pragma: no cover - Airflow 2 only
+    """Return the extra form fields for Airflow 2.11 to 3.1. Delete with `form_behaviour`."""
+    from flask_appbuilder.fieldwidgets import BS3TextFieldWidget  # noqa: PLC0415 - absent in plain 3.x
+    from wtforms import IntegerField, StringField  # noqa: PLC0415 - absent in plain 3.x
+    from wtforms.validators import Optional  # noqa: PLC0415 - absent in plain 3.x
+
+    kinds = {"api_version": StringField}
+    return {
+        name: kinds.get(name, IntegerField)(
+            field["label"], [Optional()], description=field["description"], widget=BS3TextFieldWidget()
+        )
+        for name, field in fields.items()
+    }

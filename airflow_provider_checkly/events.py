@@ -1,0 +1,120 @@
+"""The result of a wait <-> the event of a trigger; JSON that Airflow can store."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_checkly import exceptions
+from airflow_provider_checkly.api import models
+from airflow_provider_checkly.api.polling import WaitResult
+from airflow_provider_checkly.api.text import quoted
+from airflow_provider_checkly.exceptions import ChecklyError, ChecklyRefused, ChecklyUnreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow_provider_checkly.api.http import Json, JsonObject
+
+log = logging.getLogger(__name__)
+
+EVENT_VERSION: Final = 1
+MAX_EVENT_BYTES: Final = 64 * 1024
+MAX_XCOM_BYTES: Final = 1024 * 1024
+ESCAPED_NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+SOURCE: Final = "The trigger's event"
+ERROR_TYPES: Final[dict[str, type[ChecklyError]]] = {
+    name: kind
+    for name, kind in vars(exceptions).items()
+    if isinstance(kind, type) and issubclass(kind, ChecklyError)
+}
+
+
+def to_event(result: WaitResult) -> JsonObject:
+    """Return the payload of a trigger event: JSON, no secrets, below 64 KiB.
+
+    Sessions that do not fit are left out, so that `from_event` has None for them.
+    """
+    event: JsonObject = {
+        "version": EVENT_VERSION,
+        "session_ids": list(result.ids),
+        "unfinished": list(result.unfinished),
+        "late": result.late,
+        "error": None if result.error is None else _error_fields(result.error),
+        "sessions": [json_safe(session) for session in result.sessions or ()],
+    }
+    return event if len(json.dumps(event)) < MAX_EVENT_BYTES else event | {"sessions": None}
+
+
+def from_event(event: object) -> WaitResult:
+    """Return the result that a trigger event holds.
+
+    :raises ChecklyUnreadable: it is not an event of our trigger.
+    """
+    match event:
+        case {
+            "version": 1,
+            "session_ids": [_, *_] as ids,
+            "unfinished": [*running],
+            "late": bool(late),
+            "error": None | {"type": str(), "text": str(), "status": int()} as error,
+            "sessions": None | [*_] as sessions,
+        }:
+            return WaitResult(
+                _uuids(ids),
+                None if sessions is None else tuple(map(_session, sessions)),
+                _uuids(running),
+                late,
+                None if error is None else _error(error),
+            )
+    raise ChecklyUnreadable(f"{SOURCE} cannot be read: {quoted(repr(event))}.")
+
+
+def _uuids(values: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(models.uuid(value, SOURCE) for value in values))
+
+
+def _session(session: Json) -> JsonObject:
+    return models.checked_session(session, SOURCE, models.kind_of(session))
+
+
+def _error_fields(error: ChecklyError) -> JsonObject:
+    return {"type": type(error).__name__, "text": str(error), "status": getattr(error, "status", 0)}
+
+
+def _error(fields: Mapping[str, Any]) -> ChecklyError:
+    kind, text = ERROR_TYPES.get(fields["type"], ChecklyError), fields["text"]
+    return kind(text, status=fields["status"]) if issubclass(kind, ChecklyRefused) else kind(text)
+
+
+def with_sessions(result: WaitResult, sessions: Sequence[JsonObject]) -> WaitResult:
+    """Return a result with sessions that were read again, since the event was too small for them."""
+    return replace(result, sessions=tuple(sessions))
+
+
+def json_safe(value: JsonObject) -> JsonObject:
+    """Return JSON that Airflow can store.
+
+    Its serializers reserve keys such as `__x`: they become `checkly__x`. Lone surrogates and NUL, which
+    databases reject, are replaced by "?".
+    """
+    text = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
+    safe: JsonObject = json.loads(ESCAPED_NUL.sub(r"\1?", text), object_pairs_hook=_renamed)
+    return safe
+
+
+def _renamed(pairs: list[tuple[str, Json]]) -> JsonObject:
+    return {f"checkly{key}" if key.startswith("__") else key: value for key, value in pairs}
+
+
+def sessions_for_xcom(sessions: Sequence[JsonObject]) -> list[JsonObject]:
+    """Return sessions for XCom: JSON that Airflow can store, without `results` above 1 MiB in all."""
+    safe = [json_safe(session) for session in sessions]
+    size = len(json.dumps(safe))
+    if size <= MAX_XCOM_BYTES:
+        return safe
+    log.warning("The sessions are %d bytes (limit 1 MiB); XCom gets them without `results`.", size)
+    return [{name: value for name, value in session.items() if name != "results"} for session in safe]

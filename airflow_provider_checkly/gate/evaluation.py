@@ -1,0 +1,271 @@
+"""`evaluate`: the only place that decides whether a gate passes."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal
+
+from airflow_provider_checkly.api import models
+from airflow_provider_checkly.exceptions import (
+    ChecklyError,
+    ChecklyUnreadable,
+    ChecksFailed,
+    ChecksNotRun,
+    ChecksTimedOut,
+)
+from airflow_provider_checkly.gate.check_results import CheckOutcome, Severity, collect, rank
+from airflow_provider_checkly.gate.presentation import named, passed_message, some
+from airflow_provider_checkly.gate.result_details import milliseconds, response_time, run_location
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from airflow_provider_checkly.api.http import JsonObject
+    from airflow_provider_checkly.api.polling import WaitResult
+    from airflow_provider_checkly.gate.rules import Gate
+
+SEVERITIES: Final[tuple[Severity, ...]] = ("failing", "warning", "tolerated", "passed")
+"""Worst first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of the gate: what is required, what was found, and whether it is met."""
+
+    rule: str
+    required: str
+    actual: str
+    met: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The decision about a gate.
+
+    :param checks: worst first; those that have not ended and those that did not run are among them.
+    :param error: why the gate did not pass; None if it passed.
+    """
+
+    rules: tuple[Rule, ...] = ()
+    checks: tuple[CheckOutcome, ...] = ()
+    error: ChecklyError | None = None
+
+    @property
+    def outcome(self) -> Literal["passed", "failed", "timed_out", "error"]:
+        """How the wait ended for the gate."""
+        if self.error is None:
+            return "passed"
+        if isinstance(self.error, ChecksFailed):
+            return "failed"
+        return "timed_out" if isinstance(self.error, ChecksTimedOut) else "error"
+
+    @property
+    def failing(self) -> list[CheckOutcome]:
+        """The checks that fail the gate."""
+        return [each for each in self.checks if each.severity == "failing"]
+
+    @property
+    def message(self) -> str:
+        """The outcome in one or two sentences."""
+        return passed_message(self.checks) if self.error is None else str(self.error)
+
+
+def evaluate(
+    gate: Gate,
+    result: WaitResult,
+    *,
+    requested: Sequence[str] = (),
+    filtered: bool = False,
+    tags: Mapping[str, Collection[str]] | None = None,
+) -> Evaluation:
+    """Decide whether a gate passes.
+
+    :param requested: ids of the checks that must have run.
+    :param filtered: whether tags may have excluded some of them.
+    :param tags: the tags of checks, by check id, as far as they are known.
+    """
+    running = [each for each in result.sessions or () if not models.is_final(each)]
+    seen = [_look(gate, each, tags or {}) for each in collect(result.final)]
+    pending = len(result.ids) - len(result.final)
+    status = _status_rule(gate, seen, pending)
+    ended = [replace(each, severity=_severity(gate, each, tags or {}, status)) for each in seen]
+    missing = _not_run(requested, [*ended, *collect(running)], running)
+    rules = [status, *_time_rule(gate, ended), *_requested_rule(requested, missing, filtered=filtered)]
+    if pending:
+        rules.append(Rule("end", f"{len(result.ids)} sessions", f"{len(result.final)} ended", met=False))
+    open_checks = [_unfinished(each, late=result.late) for each in collect(running)]
+    checks = [*([] if filtered else map(_never_ran, missing)), *ended, *open_checks]
+    checks.sort(key=lambda each: SEVERITIES.index(each.severity))
+    error = result.error or _error(result, rules, ended, [] if filtered else missing)
+    return Evaluation(() if result.error else tuple(rules), tuple(checks), error)
+
+
+def _error(
+    result: WaitResult, rules: Sequence[Rule], ended: Sequence[CheckOutcome], missing: Sequence[str]
+) -> ChecklyError | None:
+    """Return why the gate did not pass; a failing check first, since it explains most."""
+    if failing := [each for each in ended if each.severity == "failing"]:
+        ids = {session_id for each in failing for session_id in each.session_ids}
+        sessions = [each for each in result.final if models.session_id(each) in ids]
+        pending = len(result.ids) - len(result.final)
+        return ChecksFailed(_failure_text(rules, failing, len(ended) + pending), sessions)
+    if missing:
+        return ChecksNotRun.of(missing, result.sessions or ())
+    if result.late and result.unfinished:
+        return _time_out(result)
+    if result.unfinished or not all(rule.met for rule in rules):
+        return ChecklyUnreadable(
+            f"{len(result.final)} of {len(result.ids)} sessions have ended although the wait is over, so the "
+            f"gate cannot pass. Run the task again."
+        )
+    return None
+
+
+def _failure_text(rules: Sequence[Rule], failing: Sequence[CheckOutcome], count: int) -> str:
+    counts = [rule for rule in rules if not rule.met and rule.rule == "checks"]
+    required = "".join(f" Required: {rule.required}; actual: {rule.actual}." for rule in counts)
+    names = some(sorted(map(named, failing)))
+    return f"{len(failing)} of {count} check{'' if count == 1 else 's'} did not pass: {names}.{required}"
+
+
+def _time_out(result: WaitResult) -> ChecksTimedOut:
+    seen = {models.session_id(session): session for session in result.sessions or ()}
+    lines = [_progress(session_id, seen.get(session_id)) for session_id in result.unfinished]
+    return ChecksTimedOut(
+        f"{len(lines)} of {len(result.ids)} sessions had not ended at the deadline (timeout or "
+        f"execution_timeout): {some(lines)}. They may still be running at Checkly.",
+        result.unfinished,
+    )
+
+
+def _progress(session_id: str, session: JsonObject | None) -> str:
+    return f"{models.label(session)} {session['status']} ({session_id})" if session else session_id
+
+
+# Checks
+
+
+def _look(gate: Gate, check: CheckOutcome, tags: Mapping[str, Collection[str]]) -> CheckOutcome:
+    status = check.worst(gate.statuses)
+    looked = replace(check, status=status, failed=status in gate.statuses)
+    looked = replace(looked, slow=_too_slow(looked, gate.max_response_time))
+    return replace(looked, severity="warning" if _only_warns(gate, looked, tags) else "failing")
+
+
+def _only_warns(gate: Gate, check: CheckOutcome, tags: Mapping[str, Collection[str]]) -> bool:
+    is_check = check.key[0] != "session"
+    return is_check and gate.only_warns(check.check_id, check.name, tags.get(check.check_id, ()))
+
+
+def _severity(gate: Gate, check: CheckOutcome, tags: Mapping[str, Collection[str]], status: Rule) -> Severity:
+    """Return what a check does to the gate; what is slow or missing is never tolerated."""
+    if not (check.failed or check.reasons):
+        return "passed"
+    if _only_warns(gate, check, tags):
+        return "warning"
+    return "tolerated" if status.met and not check.reasons else "failing"
+
+
+def _unfinished(check: CheckOutcome, *, late: bool) -> CheckOutcome:
+    """Return a check that is still running, which fails the gate only at the deadline."""
+    reason = "still running at the deadline" if late else "still running"
+    severity: Severity = "failing" if late else "warning"
+    return replace(check, status=check.worst(), missing=(reason,), severity=severity)
+
+
+def _never_ran(check_id: str) -> CheckOutcome:
+    reason = "not run: deleted, deactivated, or in another account"
+    return CheckOutcome(
+        ("check", check_id),
+        check_id,
+        frozenset({"NOT_RUN"}),
+        (),
+        missing=(reason,),
+        status="NOT_RUN",
+        severity="failing",
+    )
+
+
+def _not_run(
+    requested: Sequence[str], checks: Iterable[CheckOutcome], running: Sequence[JsonObject]
+) -> list[str]:
+    """Return the requested checks that did not run; a running test session does not tell yet."""
+    if any(models.kind_of(session) is models.TEST_SESSION for session in running):
+        return []
+    ran = {each.check_id for each in checks}
+    return [check_id for check_id in requested if check_id not in ran]
+
+
+# Rules
+
+
+def _too_slow(check: CheckOutcome, limit: float | None) -> tuple[str, ...]:
+    """Return what exceeds the limit, or keeps it from being evaluated."""
+    if limit is None:
+        return ()
+    if not check.results:
+        return ("no response time, since there is no final result",)
+    timed = [(run_location(result), response_time(result)) for result in check.results]
+    above = f"is above {milliseconds(limit)}"
+    missing = [f"no response time in {where}" for where, time in timed if time is None]
+    slow = [f"{milliseconds(time)} in {where} {above}" for where, time in timed if time and time > limit]
+    return tuple(sorted(slow + missing))
+
+
+def _status_rule(gate: Gate, seen: Sequence[CheckOutcome], pending: int) -> Rule:
+    bad = [each for each in seen if each.failed or each.missing]
+    failed = [each for each in bad if each.severity != "warning"]
+    missing = any(each.missing for each in failed)
+    left_out = len(bad) - len(failed)
+    counted = len(seen) + pending - left_out
+    met = bool(seen) and not missing and gate.allows(len(failed), counted)
+    actual = _status_actual(gate, failed, counted) if counted or left_out else "no check has ended"
+    warned = f"; {left_out} more with a warning only" if left_out else ""
+    return Rule("checks" if gate.tolerant else "status", _status_required(gate), actual + warned, met)
+
+
+def _status_required(gate: Gate) -> str:
+    *most, last = sorted(gate.statuses, key=rank) or ["of any status"]
+    words = f"{', '.join(most)} or {last}" if most else last
+    if gate.min_passed_percent is not None:
+        return f"at least {gate.min_passed_percent:g} % of checks not {words}"
+    if gate.max_failed is not None:
+        return f"at most {gate.max_failed} of the checks {words}"
+    return f"no check {words}" if gate.statuses else f"checks {words}"
+
+
+def _status_actual(gate: Gate, failed: Sequence[CheckOutcome], counted: int) -> str:
+    words = Counter(each.status if each.failed else "without a final status" for each in failed)
+    counts = ", ".join(f"{words[word]} {word}" for word in sorted(words, key=rank))
+    which = f" ({counts})" if len(words) > 1 else "".join(f" {word}" for word in words)
+    actual = f"{len(failed) or 'none'} of {counted} check{'' if counted == 1 else 's'}{which}"
+    if gate.min_passed_percent is None or not counted:
+        return actual
+    return f"{actual}, so {math.floor((counted - len(failed)) * 10_000 / counted) / 100:g} % are not"
+
+
+def _time_rule(gate: Gate, seen: Sequence[CheckOutcome]) -> list[Rule]:
+    if gate.max_response_time is None:
+        return []
+    counted = [each for each in seen if not (each.slow and each.severity == "warning")]
+    times = [time for each in counted for time in each.times]
+    known, warned = [time for time in times if time is not None], len(seen) - len(counted)
+    actual = [
+        f"slowest {milliseconds(max(known))}" if known else "no response time",
+        f"{len(times) - len(known)} missing" if known and len(known) < len(times) else "",
+        f"{warned} more with a warning only" if warned else "",
+    ]
+    required = f"at most {milliseconds(gate.max_response_time)} in each location"
+    met = bool(seen) and not any(each.slow for each in counted)
+    return [Rule("response time", required, "; ".join(filter(None, actual)), met)]
+
+
+def _requested_rule(requested: Sequence[str], missing: Sequence[str], *, filtered: bool) -> list[Rule]:
+    if not requested:
+        return []
+    count = len(requested)
+    required = f"{count} requested check{'' if count == 1 else 's'}"
+    excluded = f"; not {some(missing)}{', excluded by tags' if filtered else ''}" if missing else ""
+    return [Rule("requested", required, f"{count - len(missing)} ran{excluded}", met=filtered or not missing)]
