@@ -11,7 +11,7 @@ from airflow_provider_checkly.api import endpoints
 from airflow_provider_checkly.api.endpoints import StillRunning
 from airflow_provider_checkly.api.models import CHECK_SESSION, TEST_SESSION, uuid
 from airflow_provider_checkly.api.polling import Polling
-from airflow_provider_checkly.base_hook import RETRY_SECONDS, ChecklyBaseHook
+from airflow_provider_checkly.base_hook import RETRY_SECONDS
 from airflow_provider_checkly.exceptions import (
     ChecklyAuthError,
     ChecklyError,
@@ -20,6 +20,7 @@ from airflow_provider_checkly.exceptions import (
     ChecksNotRun,
     ChecksTimedOut,
 )
+from airflow_provider_checkly.status_hook import ChecklyStatusHook
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,7 +46,7 @@ log = logging.getLogger(__name__)
 TEST_CONNECTION_SECONDS: Final = 5.0
 
 
-class ChecklyHook(ChecklyBaseHook):
+class ChecklyHook(ChecklyStatusHook):
     """Call Checkly's API with the credentials of an Airflow connection of type `checkly`.
 
     Methods return Checkly's documents as typed dicts and raise a `ChecklyError` (see

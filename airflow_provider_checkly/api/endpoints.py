@@ -31,6 +31,7 @@ MAX_MESSAGE: Final = 2_000
 TRIGGER_SECONDS: Final = 60
 """How long Checkly may take to start all requested checks; giving up early could start them twice."""
 ACCEPTED: Final = 202
+FORBIDDEN: Final = 403
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,16 @@ def _said(response: Response) -> str:
     return one_line(message, MAX_MESSAGE) if isinstance(message, str) and message else "no message"
 
 
+def _needed_role(request: Request) -> str:
+    """Return the role that an API key needs for a request, "" where every key will do."""
+    if "maintenance-windows" in request.path and request.method != "GET":
+        return "Read & Write"
+    return "Read & Run" if request.path.endswith(("/trigger", "/cancel")) else ""
+
+
 def _advice(response: Response) -> str:
+    if response.status == FORBIDDEN and (role := _needed_role(response.request)):
+        return f" This needs an API key with the role {role}."
     if location := response.headers.get("location"):
         return f" It redirects to {quoted(location)}; set the host of the connection to the API itself."
     return ""
