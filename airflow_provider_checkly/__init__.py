@@ -24,7 +24,7 @@ def get_provider_info() -> dict[str, object]:
         ],
         **modules,
         "notifications": [f"{__name__}.notifications.ChecklyHeartbeatNotifier"],
-        "extra-links": [f"{__name__}.links.ChecklySessionLink"],
+        "extra-links": [f"{__name__}.links.ChecklySessionLink", f"{__name__}.links.ChecklyCheckLink"],
         "connection-types": [
             {
                 "connection-type": TYPE,

@@ -48,6 +48,7 @@ A long poll takes little more than the given seconds.
 CONNECT_SECONDS: Final = 10.0
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 CHUNK_BYTES: Final = 64 * 1024
+LARGE_BODY_BYTES: Final = 64 * 1024
 URL_CREDENTIALS: Final = re.compile(r"//[^/\s]*@")
 NEVER_PROCESSED: Final = (
     aiohttp.ClientConnectorError,
@@ -254,6 +255,13 @@ def send(sender: Sender, endpoint: Endpoint[T], retry_seconds: float) -> T:
     return retrying(Retrying, endpoint.request, retry_seconds)(once)
 
 
+async def _aread(endpoint: Endpoint[T], response: Response) -> T:
+    """Read a large response in a thread; decoding 2 MB would block the event loop for too long."""
+    if len(response.body) < LARGE_BODY_BYTES:
+        return endpoint.read(response)
+    return await asyncio.to_thread(endpoint.read, response)
+
+
 async def asend(sender: AsyncSender, endpoint: Endpoint[T], retry_seconds: float) -> T:
     """Send as `send` does, without blocking the event loop.
 
@@ -261,14 +269,14 @@ async def asend(sender: AsyncSender, endpoint: Endpoint[T], retry_seconds: float
     """
     end = time.monotonic() + retry_seconds
     try:
-        return endpoint.read(await sender(endpoint.request, retry_seconds))
+        return await _aread(endpoint, await sender(endpoint.request, retry_seconds))
     except ChecklyError as error:
         failed = [error]
 
     async def again() -> T:
         if failed:
             raise failed.pop()
-        return endpoint.read(await sender(endpoint.request, end - time.monotonic()))
+        return await _aread(endpoint, await sender(endpoint.request, end - time.monotonic()))
 
     return await retrying(AsyncRetrying, endpoint.request, end - time.monotonic())(again)
 

@@ -58,7 +58,7 @@ def to_json(
         {"rule": each.rule, "required": each.required, "actual": each.actual, "met": each.met}
         for each in evaluation.rules
     ]
-    kept = list(_fitting(checks, MAX_XCOM_BYTES - len(json.dumps(rules))))
+    kept = list(fitting(checks, MAX_XCOM_BYTES - len(json.dumps(rules))))
     return {
         "version": XCOM_VERSION,
         "outcome": "skipped" if skipped else evaluation.outcome,
@@ -125,7 +125,7 @@ def _location_json(result: JsonObject) -> JsonObject:
     }
 
 
-def _fitting(checks: Iterable[JsonObject], size: int) -> Iterator[JsonObject]:
+def fitting(checks: Iterable[JsonObject], size: int) -> Iterator[JsonObject]:
     """Yield checks as long as their JSON fits."""
     for each in checks:
         size -= len(json.dumps(each)) + 2
