@@ -128,6 +128,17 @@ def tag_groups(value: object) -> list[list[str]]:
     return [_words(group, "tags") for group in groups]
 
 
+def plain_tags(value: object, argument: str) -> list[str]:
+    """Return a plain list of tags, [] for None; one of them is enough where Checkly takes such lists.
+
+    :raises InvalidInput: a member is a list, empty, or negated.
+    """
+    tags = [] if value is None else _words(value, argument)
+    if negated := [tag for tag in tags if tag.startswith("!")]:
+        raise InvalidInput(f"{argument}: {negated[0]!r} is negated, which Checkly does not support here.")
+    return tags
+
+
 def target(check_ids: object, tags: object, *, all_checks: bool) -> Target:
     """Return which checks to trigger.
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from airflow_provider_checkly.api import status_endpoints
+from airflow_provider_checkly.api import models, status_endpoints
 from airflow_provider_checkly.api.endpoints import Endpoint
 from airflow_provider_checkly.api.text import one_line
 from airflow_provider_checkly.exceptions import ChecklyError, ChecksTimedOut
@@ -193,19 +192,8 @@ def _reason(check: JsonObject | None, status: JsonObject | None, word: str, requ
 
 
 def _is_fresh(status: JsonObject, since: float | None) -> bool:
-    changed = moment(status.get("updated_at"))
+    changed = models.moment(status.get("updated_at"))
     return since is None or (changed is not None and changed >= since)
-
-
-def moment(value: Json) -> float | None:
-    """Return a time of Checkly's as Unix seconds, None if it is not one."""
-    if not isinstance(value, str):
-        return None
-    try:
-        parsed = datetime.fromisoformat(value)
-        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None
 
 
 def evaluate_health(
