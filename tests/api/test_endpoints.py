@@ -190,7 +190,9 @@ def test_an_error_says_what_came_if_checkly_says_nothing(body: bytes, message: s
 
 
 def test_a_redirect_says_where_it_points_to() -> None:
-    with pytest.raises(exceptions.ChecklyRefused, match=r"answered 301.*'https://elsewhere/x'; set the connec"):
+    with pytest.raises(
+        exceptions.ChecklyRefused, match=r"answered 301.*'https://elsewhere/x'; set the connec"
+    ):
         read(V2.get(SESSION), 301, b"", location="https://elsewhere/x")
 
 
@@ -280,7 +282,9 @@ def test_an_id_that_is_no_uuid_is_not_asked_for(ask: Callable[[str], Endpoint[An
 @pytest.mark.parametrize("status", ["STARTED", "PROGRESS", "PROGRESS_FAILED", "PROGRESS_DEGRADED"])
 def test_a_completion_that_is_none_is_refused(status: str) -> None:
     """Pitfalls 8 and 9: a 200 with a status that is not final is no end."""
-    with pytest.raises(exceptions.ChecklyUnreadable, match=rf"calls session {SESSION} complete.*is {status}\."):
+    with pytest.raises(
+        exceptions.ChecklyUnreadable, match=rf"calls session {SESSION} complete.*is {status}\."
+    ):
         read(V2.completion(SESSION, 30), 200, session(status))
     assert read(V2.get(SESSION), 200, session(status)) == session(status)
 
@@ -344,7 +348,12 @@ def test_a_trigger_gives_its_sessions() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "kind", "text"),
     [
-        (404, {"message": "No matching checks were found."}, exceptions.NoMatchingChecks, "No matching checks"),
+        (
+            404,
+            {"message": "No matching checks were found."},
+            exceptions.NoMatchingChecks,
+            "No matching checks",
+        ),
         (404, b"", exceptions.NoMatchingChecks, "answered 404"),
         (201, {"sessions": []}, exceptions.NoMatchingChecks, "started no session"),
         (201, {}, exceptions.ChecklyUnreadable, "without a list of sessions: '{}'"),

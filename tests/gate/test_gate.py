@@ -527,13 +527,18 @@ def test_what_the_plain_rule_fails_never_passes(
 ) -> None:
     """Unless told so by numbers or warnings; a test session's results have statuses of their own."""
     said = [
-        found["status"] for session in sessions for found in models.final_results(session) if "status" in found
+        found["status"]
+        for session in sessions
+        for found in models.final_results(session)
+        if "status" in found
     ]
     plain = fail_on.isdisjoint([*map(models.status, sessions), *said])
     if evaluate(Gate(fail_on, max_response_time=limit), sessions).passed:
         assert plain
     strict = Gate(fail_on, min_passed_percent=100, max_response_time=limit)
-    assert evaluate(strict, sessions).passed == evaluate(Gate(fail_on, max_response_time=limit), sessions).passed
+    assert (
+        evaluate(strict, sessions).passed == evaluate(Gate(fail_on, max_response_time=limit), sessions).passed
+    )
     none = Gate(fail_on, max_failed=0, max_response_time=limit)
     assert evaluate(none, sessions).passed == evaluate(strict, sessions).passed
 
