@@ -62,7 +62,8 @@ class HealthWait:
         self._healthy_since = None
 
     def _assess_selected(self, statuses: AccountStatuses) -> Reads[HealthResult]:
-        if self.clock() - self._read_at > SELECTION_SECONDS:
+        keep = CONFIRM_SECONDS if self.target.check_ids else SELECTION_SECONDS
+        if self.clock() - self._read_at > keep:
             yield from self._select(len(statuses.by_id))
         result = assess(self._checks, statuses, self.requirement)
         if not result.unhealthy and self.clock() - self._read_at > CONFIRM_SECONDS:
