@@ -6,8 +6,10 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow import __version__ as airflow_version
 from airflow.providers.common.compat.sdk import XCom, conf
 from asgiref.sync import sync_to_async
+from packaging.version import Version
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.api.http import JsonObject
 
 SETTLING_SECONDS: Final = 3.0
+FIRST_WITH_SHORT_DEFERRAL_RACE: Final = Version("3.1.0.dev0")
 DEFER_TIMEOUT_ERRORS: Final = frozenset({"Trigger timeout", "Trigger/execution timeout"})
+TRIGGER_FAILED: Final = "__fail__"
+"""The method that Airflow resumes if a trigger failed or took too long."""
 _under_way: Final[set[asyncio.Future[None]]] = set()
 
 
@@ -26,6 +31,8 @@ def min_deferral_seconds() -> float:
     process lingers, which takes up to `[workers] min_heartbeat_interval` (apache/airflow#67287). Delete with
     the last affected version, together with `not_before` of the trigger.
     """
+    if Version(airflow_version) < FIRST_WITH_SHORT_DEFERRAL_RACE:
+        return 0.0
     return float(conf.getint("workers", "min_heartbeat_interval", fallback=0) + SETTLING_SECONDS)
 
 
@@ -70,7 +77,7 @@ def is_defer_timeout(next_method: str, next_kwargs: Mapping[str, Any] | None) ->
 
     All versions: Airflow tells a time-out only by the text of the error, which differs between 2.11 and 3.
     """
-    return next_method == "__fail__" and (next_kwargs or {}).get("error") in DEFER_TIMEOUT_ERRORS
+    return next_method == TRIGGER_FAILED and (next_kwargs or {}).get("error") in DEFER_TIMEOUT_ERRORS
 
 
 def form_behaviour(behaviour: JsonObject) -> dict[str, Any]:

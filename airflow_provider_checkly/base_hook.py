@@ -158,11 +158,10 @@ class ChecklyBaseHook(BaseHook):
         with ThreadPoolExecutor(MAX_PARALLEL) as threads:
             cancelled = list(threads.map(cancel, ids))
         log.info(
-            "Asked Checkly to cancel %d of %d %ss. Checkly stops Playwright Check Suites only; other checks "
-            "run to their end.",
+            "Asked Checkly to cancel %d of %s. Checkly stops Playwright Check Suites only; other checks run "
+            "to their end.",
             sum(cancelled),
-            len(cancelled),
-            kind.name,
+            kind.count(len(cancelled)),
         )
 
     def _cancel(self, kind: SessionKind, until: float, session_id: str) -> bool:

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
@@ -17,9 +18,19 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_checkly import arguments, events, failure_report, failure_text
-from airflow_provider_checkly.airflow_workarounds import is_defer_timeout, min_deferral_seconds
+from airflow_provider_checkly.airflow_workarounds import (
+    TRIGGER_FAILED,
+    is_defer_timeout,
+    min_deferral_seconds,
+)
 from airflow_provider_checkly.api import models
-from airflow_provider_checkly.exceptions import ChecklyError, ChecksFailed, ChecksTimedOut, InvalidInput
+from airflow_provider_checkly.exceptions import (
+    ChecklyError,
+    ChecksFailed,
+    ChecksNotRun,
+    ChecksTimedOut,
+    InvalidInput,
+)
 from airflow_provider_checkly.gate import presentation, rules
 from airflow_provider_checkly.gate.evaluation import Evaluation, evaluate
 from airflow_provider_checkly.hooks import ChecklyHook
@@ -103,6 +114,9 @@ class BaseSessionOperator(BaseOperator):
                     "No triggerer reported in time. Is a triggerer running? `airflow jobs check --job-type "
                     "TriggererJob` tells. The sessions may still be running at Checkly; see the task's link."
                 )
+        if next_method == TRIGGER_FAILED:
+            error = ChecklyError("The trigger failed; see the traceback in this log.")
+            self._push_reports(context, Evaluation(error=error))
         if self.soft_fail:
             return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
         return super().resume_execution(next_method, next_kwargs, context)
@@ -138,18 +152,20 @@ class BaseSessionOperator(BaseOperator):
         if until <= look_until:
             return self._wait_here(polling, until)
         result = self._wait_here(polling, look_until, last_look=False)
-        if result.late:
-            self._defer(polling, until)
-        return result
+        if not result.late:
+            return result
+        if len(polling.ids) > events.MAX_DEFERRED_SESSIONS:
+            log.warning("A trigger can wait for %d sessions; waiting here.", events.MAX_DEFERRED_SESSIONS)
+            return self._wait_here(polling, until)
+        return self._defer(polling, until)
 
     def _defer(self, polling: Polling, until: float) -> NoReturn:
         latest = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         log.info(
-            "Deferring: a triggerer waits for %d of %d %ss, until %s at the latest. If this task stays "
-            "deferred although the checks have ended, no triggerer is running.",
+            "Deferring: a triggerer waits for %d of %s, until %s at the latest. If this task stays deferred "
+            "although the checks have ended, no triggerer is running (`airflow triggerer`).",
             len(polling.unfinished),
-            len(polling.ids),
-            self.kind.name,
+            self.kind.count(len(polling.ids)),
             latest,
         )
         now, hold = time.time(), min_deferral_seconds()
@@ -159,7 +175,7 @@ class BaseSessionOperator(BaseOperator):
             until,
             kind=self.kind.path,
             stop_on=sorted(self._stop_on),
-            logged_ids=sorted(set(polling.ids) - set(polling.unfinished)),
+            logged_ids=sorted(set(polling.ids) - set(polling.unfinished))[: events.MAX_PLAIN_IDS],
             not_before=now + hold,
             max_hold_seconds=hold,
             cancel_on_kill=self.cancel_on_kill,
@@ -190,7 +206,7 @@ class BaseSessionOperator(BaseOperator):
         """
         if result.sessions is None:
             result = events.with_sessions(result, self.hook.read_sessions(result.ids, self.kind))
-        self._evaluation = evaluation = self._evaluate(result)
+        self._evaluation = evaluation = self._explain_not_run(self._evaluate(result))
         error = evaluation.error
         failing = error.sessions if isinstance(error, ChecksFailed) else []
         self._push_link(context, failing or result.sessions or ())
@@ -203,6 +219,13 @@ class BaseSessionOperator(BaseOperator):
         log.info("%s", evaluation.message)
         self._push_reports(context, evaluation)
         return result.final
+
+    def _explain_not_run(self, evaluation: Evaluation) -> Evaluation:
+        """Look up why requested checks did not run."""
+        if not isinstance(evaluation.error, ChecksNotRun):
+            return evaluation
+        reasons = self.hook.why_not_run(evaluation.error.check_ids)
+        return replace(evaluation, error=evaluation.error.explained(reasons))
 
     def _explain(self, context: Context, evaluation: Evaluation, sessions: Sequence[JsonObject]) -> None:
         """Ask Checkly why checks failed, and log it."""
