@@ -6,10 +6,9 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow import __version__ as airflow_version
 from airflow.providers.common.compat.sdk import XCom, conf
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS
 from asgiref.sync import sync_to_async
-from packaging.version import Version
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.api.http import JsonObject
 
 SETTLING_SECONDS: Final = 3.0
-FIRST_WITH_SHORT_DEFERRAL_RACE: Final = Version("3.1.0.dev0")
 DEFER_TIMEOUT_ERRORS: Final = frozenset({"Trigger timeout", "Trigger/execution timeout"})
 TRIGGER_FAILED: Final = "__fail__"
 """The method that Airflow resumes if a trigger failed or took too long."""
@@ -31,7 +29,7 @@ def min_deferral_seconds() -> float:
     process lingers, which takes up to `[workers] min_heartbeat_interval` (apache/airflow#67287). Delete with
     the last affected version, together with `not_before` of the trigger.
     """
-    if Version(airflow_version) < FIRST_WITH_SHORT_DEFERRAL_RACE:
+    if not AIRFLOW_V_3_1_PLUS:
         return 0.0
     return float(conf.getint("workers", "min_heartbeat_interval", fallback=0) + SETTLING_SECONDS)
 
