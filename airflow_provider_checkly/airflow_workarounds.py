@@ -78,6 +78,15 @@ def is_defer_timeout(next_method: str, next_kwargs: Mapping[str, Any] | None) ->
     return next_method == TRIGGER_FAILED and (next_kwargs or {}).get("error") in DEFER_TIMEOUT_ERRORS
 
 
+def template_dag(dag: Any) -> Any:
+    """Return a DAG that can render templates, else None.
+
+    Airflow 3.0 to 3.3: `dag.test()` gives callbacks a serialized DAG, which cannot, so that every notifier
+    of a DAG fails (apache/airflow#64649). Delete once that is fixed in the oldest supported version.
+    """
+    return dag if hasattr(dag, "get_template_env") else None
+
+
 def form_behaviour(behaviour: JsonObject) -> dict[str, Any]:
     """Return the labels of the connection form in the spelling that Airflow 2.11 to 3.1 reads from the hook.
 
