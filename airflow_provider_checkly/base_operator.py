@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, cast
 
 from airflow.providers.common.compat.sdk import (
     AirflowNotFoundException,
@@ -24,6 +24,7 @@ from airflow_provider_checkly.airflow_workarounds import (
     min_deferral_seconds,
 )
 from airflow_provider_checkly.api import models
+from airflow_provider_checkly.api.text import one_line
 from airflow_provider_checkly.exceptions import (
     ChecklyError,
     ChecksFailed,
@@ -59,6 +60,8 @@ DEFER_TIMEOUT_BUFFER: Final = timedelta(minutes=5)
 GATE_KEY: Final = "gate"
 REPORT_KEY: Final = "report"
 SLACK_REPORT_KEY: Final = "report_slack"
+MAX_LABEL: Final = 200
+"""Characters; Airflow stores 250."""
 
 
 class BaseSessionOperator(BaseOperator):
@@ -208,6 +211,7 @@ class BaseSessionOperator(BaseOperator):
             result = events.with_sessions(result, self.hook.read_sessions(result.ids, self.kind))
         self._evaluation = evaluation = self._explain_not_run(self._evaluate(result))
         error = evaluation.error
+        self._label_mapped_task(context, result.sessions or ())
         failing = error.sessions if isinstance(error, ChecksFailed) else []
         self._push_link(context, failing or result.sessions or ())
         if self._has_gate and evaluation.rules:
@@ -273,6 +277,14 @@ class BaseSessionOperator(BaseOperator):
         }
         for key, value in events.json_safe(values).items():
             context["ti"].xcom_push(key=key, value=value)
+
+    def _label_mapped_task(self, context: Context, sessions: Sequence[JsonObject]) -> None:
+        """Show a mapped task in the UI by the names of its checks, unless the DAG has a label for it."""
+        values = cast("dict[str, Any]", context)
+        values["checkly_checks"] = one_line(", ".join(map(models.label, sessions)), MAX_LABEL)
+        index = context["ti"].map_index
+        if index is not None and index >= 0 and values.get("map_index_template") is None:
+            values["map_index_template"] = "{{ checkly_checks }}"
 
     def _push_link(self, context: Context, sessions: Sequence[JsonObject]) -> None:
         """Push the link to the first session."""

@@ -181,6 +181,7 @@ class BaseRunOperator(BaseSessionOperator):
         ids = [models.session_id(session) for session in sessions]
         context["ti"].xcom_push(key=self.kind.ids_key, value=ids)
         self._push_link(context, sessions)
+        self._label_mapped_task(context, sessions)
         for session in sessions:
             log.info('Started %s "%s": %s', self.kind.name, models.label(session), models.link(session))
 
