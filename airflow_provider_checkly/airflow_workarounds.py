@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.api.http import JsonObject
 
 SETTLING_SECONDS: Final = 3.0
+TRIGGER_FAILED: Final = "__fail__"
+"""The method that Airflow names where it resumes a task to fail it."""
 DEFER_TIMEOUT_ERRORS: Final = frozenset({"Trigger timeout", "Trigger/execution timeout"})
 _under_way: Final[set[asyncio.Future[None]]] = set()
 
@@ -70,7 +72,7 @@ def is_defer_timeout(next_method: str, next_kwargs: Mapping[str, Any] | None) ->
 
     All versions: Airflow tells a time-out only by the text of the error, which differs between 2.11 and 3.
     """
-    return next_method == "__fail__" and (next_kwargs or {}).get("error") in DEFER_TIMEOUT_ERRORS
+    return next_method == TRIGGER_FAILED and (next_kwargs or {}).get("error") in DEFER_TIMEOUT_ERRORS
 
 
 def form_behaviour(behaviour: JsonObject) -> dict[str, Any]:

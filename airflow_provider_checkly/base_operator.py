@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
 from airflow.providers.common.compat.sdk import (
     AirflowNotFoundException,
+    AirflowSkipException,
     BaseOperator,
     conf,
 )
 
 from airflow_provider_checkly import arguments, events, failure_report, failure_text
-from airflow_provider_checkly.airflow_workarounds import is_defer_timeout, min_deferral_seconds
+from airflow_provider_checkly.airflow_workarounds import (
+    TRIGGER_FAILED,
+    is_defer_timeout,
+    min_deferral_seconds,
+)
 from airflow_provider_checkly.api import models
 from airflow_provider_checkly.exceptions import ChecklyError, ChecksFailed, ChecksTimedOut, InvalidInput
 from airflow_provider_checkly.gate import presentation, rules
@@ -103,6 +108,9 @@ class BaseSessionOperator(BaseOperator):
                     "No triggerer reported in time. Is a triggerer running? `airflow jobs check --job-type "
                     "TriggererJob` tells. The sessions may still be running at Checkly; see the task's link."
                 )
+        if next_method == TRIGGER_FAILED:
+            error = ChecklyError(f"The trigger failed: {(next_kwargs or {}).get('error')}.")
+            self._push_reports(context, Evaluation(error=error), skipped=self._skips_on(error))
         if self.soft_fail:
             return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
         return super().resume_execution(next_method, next_kwargs, context)
@@ -194,8 +202,9 @@ class BaseSessionOperator(BaseOperator):
         error = evaluation.error
         failing = error.sessions if isinstance(error, ChecksFailed) else []
         self._push_link(context, failing or result.sessions or ())
-        if self._has_gate and evaluation.rules:
-            _log_lines(logging.INFO if error is None else logging.WARNING, evaluation)
+        if evaluation.rules and (failing or self._has_gate):
+            _log_table(logging.INFO if error is None else logging.WARNING, evaluation)
+        _log_sessions(failing, evaluation.excluded)
         if failing and self.explain:
             self._explain(context, evaluation, failing)
         if error is not None:
@@ -227,7 +236,11 @@ class BaseSessionOperator(BaseOperator):
         try:
             yield
         except AirflowNotFoundException as error:
-            self._push_reports(context, Evaluation(error=InvalidInput(str(error))))
+            unknown = InvalidInput(str(error))
+            skip = self._skips_on(unknown)
+            self._push_reports(context, Evaluation(error=unknown), skipped=skip)
+            if skip:
+                raise AirflowSkipException(str(error)) from error
             raise
         except ChecklyError as error:
             skip = self._skips_on(error)
@@ -257,6 +270,17 @@ class BaseSessionOperator(BaseOperator):
             context["ti"].xcom_push(key=LINK_KEY, value=link)
 
 
-def _log_lines(level: int, evaluation: Evaluation) -> None:
+def _log_table(level: int, evaluation: Evaluation) -> None:
     for line in presentation.table(evaluation):
         log.log(level, "%s", line)
+
+
+def _log_sessions(failing: Sequence[JsonObject], excluded: Sequence[str]) -> None:
+    """Log which sessions failed, and which requested checks the tags excluded."""
+    for session in failing:
+        log.warning("%s %s: %s", models.label(session), models.status(session), models.link(session))
+    if excluded:
+        log.warning(
+            "Checks %s did not run: they do not match the given tags, or are not active.",
+            ", ".join(excluded),
+        )

@@ -46,11 +46,13 @@ class Evaluation:
 
     :param checks: worst first; those that have not ended and those that did not run are among them.
     :param error: why the gate did not pass; None if it passed.
+    :param excluded: ids of the requested checks that did not run because of the tags.
     """
 
     rules: tuple[Rule, ...] = ()
     checks: tuple[CheckOutcome, ...] = ()
     error: ChecklyError | None = None
+    excluded: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> Literal["passed", "failed", "timed_out", "error"]:
@@ -96,10 +98,11 @@ def evaluate(
     if pending:
         rules.append(Rule("end", f"{len(result.ids)} sessions", f"{len(result.final)} ended", met=False))
     open_checks = [_unfinished(each, late=result.late) for each in collect(running)]
-    checks = [*([] if filtered else map(_never_ran, missing)), *ended, *open_checks]
+    not_run, excluded = ([], missing) if filtered else (missing, [])
+    checks = [*map(_never_ran, not_run), *ended, *open_checks]
     checks.sort(key=lambda each: SEVERITIES.index(each.severity))
-    error = result.error or _error(result, rules, ended, [] if filtered else missing)
-    return Evaluation(() if result.error else tuple(rules), tuple(checks), error)
+    error = result.error or _error(result, rules, ended, not_run)
+    return Evaluation(() if result.error else tuple(rules), tuple(checks), error, tuple(excluded))
 
 
 def _error(
