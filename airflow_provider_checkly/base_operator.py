@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, cast
 
 from airflow.providers.common.compat.sdk import (
     AirflowNotFoundException,
+    AirflowSkipException,
     BaseOperator,
     conf,
 )
@@ -118,8 +119,8 @@ class BaseSessionOperator(BaseOperator):
                     "TriggererJob` tells. The sessions may still be running at Checkly; see the task's link."
                 )
         if next_method == TRIGGER_FAILED:
-            error = ChecklyError("The trigger failed; see the traceback in this log.")
-            self._push_reports(context, Evaluation(error=error))
+            error = ChecklyError(f"The trigger failed: {(next_kwargs or {}).get('error')}.")
+            self._push_reports(context, Evaluation(error=error), skipped=self._skips_on(error))
         if self.soft_fail:
             return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
         return super().resume_execution(next_method, next_kwargs, context)
@@ -214,10 +215,17 @@ class BaseSessionOperator(BaseOperator):
         self._label_mapped_task(context, result.sessions or ())
         failing = error.sessions if isinstance(error, ChecksFailed) else []
         self._push_link(context, failing or result.sessions or ())
-        if self._has_gate and evaluation.rules:
-            _log_lines(logging.INFO if error is None else logging.WARNING, evaluation)
+        if evaluation.rules and self._has_gate:
+            _log_table(logging.INFO if error is None else logging.WARNING, evaluation)
+        if evaluation.excluded:
+            log.warning(
+                "Checks %s did not run: they do not match the given tags, or are not active.",
+                ", ".join(evaluation.excluded),
+            )
         if failing and self.explain:
             self._explain(context, evaluation, failing)
+        if not self._failed_results:
+            _log_sessions(failing)
         if error is not None:
             raise error
         log.info("%s", evaluation.message)
@@ -254,7 +262,11 @@ class BaseSessionOperator(BaseOperator):
         try:
             yield
         except AirflowNotFoundException as error:
-            self._push_reports(context, Evaluation(error=InvalidInput(str(error))))
+            unknown = InvalidInput(str(error))
+            skip = self._skips_on(unknown)
+            self._push_reports(context, Evaluation(error=unknown), skipped=skip)
+            if skip:
+                raise AirflowSkipException(str(error)) from error
             raise
         except ChecklyError as error:
             skip = self._skips_on(error)
@@ -292,6 +304,11 @@ class BaseSessionOperator(BaseOperator):
             context["ti"].xcom_push(key=LINK_KEY, value=link)
 
 
-def _log_lines(level: int, evaluation: Evaluation) -> None:
+def _log_table(level: int, evaluation: Evaluation) -> None:
     for line in presentation.table(evaluation):
         log.log(level, "%s", line)
+
+
+def _log_sessions(sessions: Iterable[JsonObject]) -> None:
+    for session in sessions:
+        log.warning("%s %s: %s", models.label(session), models.status(session), models.link(session))

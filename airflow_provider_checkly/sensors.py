@@ -8,7 +8,13 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import AirflowSensorTimeout, BaseSensorOperator, PokeReturnValue
+from airflow.providers.common.compat.sdk import (
+    AirflowNotFoundException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    BaseSensorOperator,
+    PokeReturnValue,
+)
 
 from airflow_provider_checkly import arguments, events
 from airflow_provider_checkly.api import models
@@ -62,14 +68,20 @@ class BaseSessionSensor(BaseSessionOperator, BaseSensorOperator):
                     "Waiting on this worker. deferrable=True (with a triggerer) or mode='reschedule' would "
                     "free its slot."
                 )
-            try:
-                found: JsonObject | list[JsonObject] = super().execute(context)
-            except AirflowSensorTimeout as error:
-                if isinstance(error, ChecklyError):
-                    raise
-                result = polling.result(late=True)
-                raise ChecksTimedOut(f"{error} Still running: {', '.join(result.unfinished)}.") from None
-            return found
+            return self._poke(context, polling)
+
+    def _poke(self, context: Context, polling: Polling) -> JsonObject | list[JsonObject]:
+        """Poke as Airflow does, but let errors and Airflow's time-out leave as in the other modes."""
+        try:
+            found: JsonObject | list[JsonObject] = super().execute(context)
+        except (AirflowSensorTimeout, AirflowSkipException) as error:
+            match error.__cause__:
+                case None:  # Airflow's time-out
+                    return self._value(context, self._look_once_more(polling))
+                case ChecklyError() | AirflowNotFoundException() as known:  # hidden by Airflow's `never_fail`
+                    raise known from known.__cause__
+            raise
+        return found
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Ask once; done when all sessions have ended."""
@@ -112,6 +124,13 @@ class BaseSessionSensor(BaseSessionOperator, BaseSensorOperator):
             if not polling.record(session_id, session):
                 break
         return polling.result()
+
+    def _look_once_more(self, polling: Polling) -> WaitResult:
+        """Read the unfinished sessions, since the state counts first and the time-out second."""
+        ids = list(polling.unfinished)
+        for session_id, session in zip(ids, self.hook.read_sessions(ids, self.kind), strict=True):
+            polling.record(session_id, session)
+        return polling.result(late=True)
 
     def _skips_on(self, error: ChecklyError) -> bool:
         return self.never_fail or super()._skips_on(error)

@@ -46,11 +46,13 @@ class Evaluation:
 
     :param checks: worst first; those that have not ended and those that did not run are among them.
     :param error: why the gate did not pass; None if it passed.
+    :param excluded: ids of the requested checks that did not run because of the tags.
     """
 
     rules: tuple[Rule, ...] = ()
     checks: tuple[CheckOutcome, ...] = ()
     error: ChecklyError | None = None
+    excluded: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> Literal["passed", "failed", "timed_out", "error"]:
@@ -97,11 +99,10 @@ def evaluate(
     rules = [status, *_time_rule(gate, ended), *_requested_rule(requested, missing, filtered=filtered)]
     if pending:
         rules.append(Rule("end", f"{len(result.ids)} sessions", f"{len(final)} ended", met=False))
-    if filtered:
-        missing = []
-    checks = sorted([*map(_never_ran, missing), *ended, *unfinished], key=_order)
-    error = result.error or _error(result, rules, ended, missing)
-    return Evaluation(() if result.error else tuple(rules), tuple(checks), error)
+    not_run, excluded = ([], missing) if filtered else (missing, [])
+    checks = sorted([*map(_never_ran, not_run), *ended, *unfinished], key=_order)
+    error = result.error or _error(result, rules, ended, not_run)
+    return Evaluation(() if result.error else tuple(rules), tuple(checks), error, tuple(excluded))
 
 
 def _order(check: CheckOutcome) -> int:
