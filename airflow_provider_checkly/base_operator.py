@@ -194,7 +194,7 @@ class BaseSessionOperator(BaseOperator):
         error = evaluation.error
         failing = error.sessions if isinstance(error, ChecksFailed) else []
         self._push_link(context, failing or result.sessions or ())
-        if self._has_gate and evaluation.rules:
+        if evaluation.rules and (self._has_gate or failing):
             _log_lines(logging.INFO if error is None else logging.WARNING, evaluation)
         if failing and self.explain:
             self._explain(context, evaluation, failing)
