@@ -215,7 +215,7 @@ class BaseSessionOperator(BaseOperator):
         self._label_mapped_task(context, result.sessions or ())
         failing = error.sessions if isinstance(error, ChecksFailed) else []
         self._push_link(context, failing or result.sessions or ())
-        if evaluation.rules and self._has_gate:
+        if evaluation.rules and (self._has_gate or failing):
             _log_table(logging.INFO if error is None else logging.WARNING, evaluation)
         if evaluation.excluded:
             log.warning(
