@@ -37,5 +37,5 @@ def checkly(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
 def _defers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let tasks defer without a look, and triggers report without holding back."""
     monkeypatch.setattr("airflow_provider_checkly.base_operator.INITIAL_WAIT_SECONDS", 0)
-    monkeypatch.setattr("airflow_provider_checkly.triggers.SETTLING", 0)
+    monkeypatch.setattr("airflow_provider_checkly.airflow_workarounds.SETTLING_SECONDS", 0)
     monkeypatch.setenv("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", "0")
