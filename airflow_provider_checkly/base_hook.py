@@ -184,7 +184,7 @@ def _advice(error: ChecklyError) -> str:
         case ChecklyAuthError():
             return (
                 "Checkly accepts the API key, but not for this account ID (login of the connection) or this "
-                "action. To trigger checks, a key needs the role Read & Run."
+                "action."
             )
         case ChecklyPlanLimit():
             return "The plan of the account does not include this."

@@ -5,80 +5,55 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, cast
 
-from airflow.providers.common.compat.sdk import (
-    AirflowNotFoundException,
-    AirflowSkipException,
-    BaseOperator,
-    conf,
-)
-
 from airflow_provider_checkly import arguments, events, failure_report, failure_text
-from airflow_provider_checkly.airflow_workarounds import (
-    TRIGGER_FAILED,
-    is_defer_timeout,
-    min_deferral_seconds,
-)
+from airflow_provider_checkly.airflow_workarounds import min_deferral_seconds
 from airflow_provider_checkly.api import models
 from airflow_provider_checkly.api.text import one_line
-from airflow_provider_checkly.exceptions import (
-    ChecklyError,
-    ChecksFailed,
-    ChecksNotRun,
-    ChecksTimedOut,
-    InvalidInput,
+from airflow_provider_checkly.base_checkly_operator import (
+    DEFER_TIMEOUT_BUFFER,
+    NO_TRIGGERER,
+    BaseChecklyOperator,
 )
+from airflow_provider_checkly.exceptions import ChecksFailed, ChecksNotRun
 from airflow_provider_checkly.gate import presentation, rules
 from airflow_provider_checkly.gate.evaluation import Evaluation, evaluate
-from airflow_provider_checkly.hooks import ChecklyHook
 from airflow_provider_checkly.links import LINK_KEY, ChecklySessionLink
-from airflow_provider_checkly.task_exceptions import to_airflow_exception
 from airflow_provider_checkly.triggers import ChecklySessionTrigger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_checkly.api.http import JsonObject
     from airflow_provider_checkly.api.models import SessionKind
     from airflow_provider_checkly.api.polling import Polling, WaitResult
-    from airflow_provider_checkly.failure_report import FailedResult
     from airflow_provider_checkly.gate import Gate
 
 log = logging.getLogger(__name__)
 
-DEFERRABLE: Final = conf.getboolean("operators", "default_deferrable", fallback=False)
 INITIAL_WAIT_SECONDS: Final = 5.0
 """How long the worker waits before it defers, since a deferral takes longer."""
-DEFER_TIMEOUT_BUFFER: Final = timedelta(minutes=5)
-"""Airflow's own time-out of the deferral comes this much later than ours; it loses what is known."""
-GATE_KEY: Final = "gate"
-REPORT_KEY: Final = "report"
-SLACK_REPORT_KEY: Final = "report_slack"
 MAX_LABEL: Final = 200
 """Characters; Airflow stores 250."""
 
 
-class BaseSessionOperator(BaseOperator):
+class BaseSessionOperator(BaseChecklyOperator):
     """A task that waits for sessions and passes, fails or skips by a gate."""
 
     operator_extra_links = (ChecklySessionLink(),)
-    ui_color = "#e8f4ff"
 
     kind: ClassVar[SessionKind]
-    soft_fail: bool
     cancel_on_kill = False
     _stop_on: frozenset[str] = frozenset()
     _polling: Polling | None = None
-    _evaluation: Evaluation | None = None
     _waiting_in: int | None = None
     _killed = False
+    _no_triggerer = f"{NO_TRIGGERER} The sessions may still be running at Checkly; see the task's link."
 
     def __init__(
         self,
@@ -88,7 +63,6 @@ class BaseSessionOperator(BaseOperator):
         gate: Gate | None,
         explain: bool,
         root_cause_analysis: bool,
-        checkly_conn_id: str,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -98,44 +72,9 @@ class BaseSessionOperator(BaseOperator):
         self.deferrable = deferrable
         self.explain = explain
         self.root_cause_analysis = root_cause_analysis
-        self.checkly_conn_id = checkly_conn_id
         self._has_gate = gate is not None
-        self._failed_results: list[FailedResult] = []
-
-    @cached_property
-    def hook(self) -> ChecklyHook:
-        """A hook for the connection as rendered."""
-        return ChecklyHook(self.checkly_conn_id)
-
-    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Resume; Airflow's own time-out of the deferral ends the task as ours does.
-
-        `soft_fail` skips on a time-out, but not after an error of the trigger; Airflow's own does on both.
-        """
-        if is_defer_timeout(next_method, next_kwargs):
-            with self._task_errors(context):
-                raise ChecksTimedOut(
-                    "No triggerer reported in time. Is a triggerer running? `airflow jobs check --job-type "
-                    "TriggererJob` tells. The sessions may still be running at Checkly; see the task's link."
-                )
-        if next_method == TRIGGER_FAILED:
-            error = ChecklyError(f"The trigger failed: {(next_kwargs or {}).get('error')}.")
-            self._push_reports(context, Evaluation(error=error), skipped=self._skips_on(error))
-        if self.soft_fail:
-            return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
-        return super().resume_execution(next_method, next_kwargs, context)
 
     # Waiting
-
-    def _deadline(self, context: Context, seconds: float) -> float:
-        """Return the absolute wall-clock time in so many seconds.
-
-        `execution_timeout` may come first; Airflow 3 does not apply it while a task is deferred.
-        """
-        latest, start = time.time() + seconds, context["ti"].start_date
-        if self.execution_timeout is None or start is None:
-            return latest
-        return min(latest, (start + self.execution_timeout).timestamp())
 
     def _wait_here(self, polling: Polling, until: float, *, last_look: bool = True) -> WaitResult:
         """Wait on this worker."""
@@ -247,48 +186,6 @@ class BaseSessionOperator(BaseOperator):
         )
         for line in failure_text.log_lines(self._failed_results):
             log.warning("%s", line)
-
-    def _skips_on(self, error: ChecklyError) -> bool:
-        """Return whether the task skips: `soft_fail` is for a failing status and our deadline only."""
-        return self.soft_fail and isinstance(error, ChecksFailed | ChecksTimedOut)
-
-    def _may_retry(self, error: ChecklyError) -> bool:
-        """Return whether Airflow may retry the task after an error."""
-        return not error.permanent
-
-    @contextmanager
-    def _task_errors(self, context: Context) -> Iterator[None]:
-        """Push what is known, and let each error leave the task as Airflow should handle it."""
-        try:
-            yield
-        except AirflowNotFoundException as error:
-            unknown = InvalidInput(str(error))
-            skip = self._skips_on(unknown)
-            self._push_reports(context, Evaluation(error=unknown), skipped=skip)
-            if skip:
-                raise AirflowSkipException(str(error)) from error
-            raise
-        except ChecklyError as error:
-            skip = self._skips_on(error)
-            known = self._evaluation
-            evaluation = known if known and known.error is error else Evaluation(error=error)
-            self._push_reports(context, evaluation, skipped=skip)
-            if skip:
-                log.warning("Skipping instead of failing: %s", error)
-            leaving = to_airflow_exception(error, skip=skip, retry=self._may_retry(error))
-            is_gate = isinstance(error, ChecksFailed | ChecksTimedOut)
-            raise leaving.with_traceback(None if is_gate else error.__traceback__) from error.__cause__
-
-    def _push_reports(self, context: Context, evaluation: Evaluation, *, skipped: bool = False) -> None:
-        """Push XCom `gate`, `report` and `report_slack`."""
-        results = self._failed_results
-        values: JsonObject = {
-            GATE_KEY: presentation.to_json(evaluation, failure_text.reasons(results), skipped=skipped),
-            REPORT_KEY: failure_text.markdown(evaluation.message, results),
-            SLACK_REPORT_KEY: failure_text.slack(evaluation.message, results),
-        }
-        for key, value in events.json_safe(values).items():
-            context["ti"].xcom_push(key=key, value=value)
 
     def _label_mapped_task(self, context: Context, sessions: Sequence[JsonObject]) -> None:
         """Show a mapped task in the UI by the names of its checks, unless the DAG has a label for it."""
