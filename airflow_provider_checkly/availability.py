@@ -89,7 +89,7 @@ class ChecklyAvailabilityOperator(BaseChecklyOperator):
                 raise evaluation.error
             log.info("%s", evaluation.message)
             self._push_reports(context, evaluation)
-            return [*presentation.fitting(map(events.json_safe, analytics), MAX_VALUE_BYTES)]
+            return [*events.fitting(map(events.json_safe, analytics), MAX_VALUE_BYTES)]
 
     def _read(self, target: Target) -> Reads[tuple[dict[str, JsonObject | None], list[JsonObject]]]:
         checks = yield from check_selection.select(target)

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.common.compat.sdk import (
     AirflowNotFoundException,
+    AirflowSkipException,
     BaseOperator,
     conf,
 )
 
 from airflow_provider_checkly import events, failure_text
-from airflow_provider_checkly.airflow_workarounds import is_defer_timeout
+from airflow_provider_checkly.airflow_workarounds import TRIGGER_FAILED, is_defer_timeout
 from airflow_provider_checkly.exceptions import ChecklyError, ChecksFailed, ChecksTimedOut, InvalidInput
 from airflow_provider_checkly.gate import presentation
 from airflow_provider_checkly.gate.evaluation import Evaluation
@@ -73,6 +74,9 @@ class BaseChecklyOperator(BaseOperator):
         if is_defer_timeout(next_method, next_kwargs):
             with self._task_errors(context):
                 raise ChecksTimedOut(self._no_triggerer)
+        if next_method == TRIGGER_FAILED:
+            error = ChecklyError(f"The trigger failed: {(next_kwargs or {}).get('error')}.")
+            self._push_reports(context, Evaluation(error=error), skipped=self._skips_on(error))
         if self.soft_fail:
             return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
         return super().resume_execution(next_method, next_kwargs, context)
@@ -101,7 +105,11 @@ class BaseChecklyOperator(BaseOperator):
         try:
             yield
         except AirflowNotFoundException as error:
-            self._push_reports(context, Evaluation(error=InvalidInput(str(error))))
+            unknown = InvalidInput(str(error))
+            skip = self._skips_on(unknown)
+            self._push_reports(context, Evaluation(error=unknown), skipped=skip)
+            if skip:
+                raise AirflowSkipException(str(error)) from error
             raise
         except ChecklyError as error:
             skip = self._skips_on(error)

@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, cast
 
 from airflow_provider_checkly import arguments, events, failure_report, failure_text
 from airflow_provider_checkly.airflow_workarounds import min_deferral_seconds
 from airflow_provider_checkly.api import models
+from airflow_provider_checkly.api.text import one_line
 from airflow_provider_checkly.base_checkly_operator import (
     DEFER_TIMEOUT_BUFFER,
     NO_TRIGGERER,
     BaseChecklyOperator,
 )
-from airflow_provider_checkly.exceptions import ChecksFailed
+from airflow_provider_checkly.exceptions import ChecksFailed, ChecksNotRun
 from airflow_provider_checkly.gate import presentation, rules
 from airflow_provider_checkly.gate.evaluation import Evaluation, evaluate
 from airflow_provider_checkly.links import LINK_KEY, ChecklySessionLink
@@ -36,6 +38,8 @@ log = logging.getLogger(__name__)
 
 INITIAL_WAIT_SECONDS: Final = 5.0
 """How long the worker waits before it defers, since a deferral takes longer."""
+MAX_LABEL: Final = 200
+"""Characters; Airflow stores 250."""
 
 
 class BaseSessionOperator(BaseChecklyOperator):
@@ -91,18 +95,20 @@ class BaseSessionOperator(BaseChecklyOperator):
         if until <= look_until:
             return self._wait_here(polling, until)
         result = self._wait_here(polling, look_until, last_look=False)
-        if result.late:
-            self._defer(polling, until)
-        return result
+        if not result.late:
+            return result
+        if len(polling.ids) > events.MAX_DEFERRED_SESSIONS:
+            log.warning("A trigger can wait for %d sessions; waiting here.", events.MAX_DEFERRED_SESSIONS)
+            return self._wait_here(polling, until)
+        return self._defer(polling, until)
 
     def _defer(self, polling: Polling, until: float) -> NoReturn:
         latest = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         log.info(
-            "Deferring: a triggerer waits for %d of %d %ss, until %s at the latest. If this task stays "
-            "deferred although the checks have ended, no triggerer is running.",
+            "Deferring: a triggerer waits for %d of %s, until %s at the latest. If this task stays deferred "
+            "although the checks have ended, no triggerer is running (`airflow triggerer`).",
             len(polling.unfinished),
-            len(polling.ids),
-            self.kind.name,
+            self.kind.count(len(polling.ids)),
             latest,
         )
         now, hold = time.time(), min_deferral_seconds()
@@ -112,7 +118,7 @@ class BaseSessionOperator(BaseChecklyOperator):
             until,
             kind=self.kind.path,
             stop_on=sorted(self._stop_on),
-            logged_ids=sorted(set(polling.ids) - set(polling.unfinished)),
+            logged_ids=sorted(set(polling.ids) - set(polling.unfinished))[: events.MAX_PLAIN_IDS],
             not_before=now + hold,
             max_hold_seconds=hold,
             cancel_on_kill=self.cancel_on_kill,
@@ -143,19 +149,34 @@ class BaseSessionOperator(BaseChecklyOperator):
         """
         if result.sessions is None:
             result = events.with_sessions(result, self.hook.read_sessions(result.ids, self.kind))
-        self._evaluation = evaluation = self._evaluate(result)
+        self._evaluation = evaluation = self._explain_not_run(self._evaluate(result))
         error = evaluation.error
+        self._label_mapped_task(context, result.sessions or ())
         failing = error.sessions if isinstance(error, ChecksFailed) else []
         self._push_link(context, failing or result.sessions or ())
-        if self._has_gate and evaluation.rules:
-            _log_lines(logging.INFO if error is None else logging.WARNING, evaluation)
+        if evaluation.rules and (self._has_gate or failing):
+            _log_table(logging.INFO if error is None else logging.WARNING, evaluation)
+        if evaluation.excluded:
+            log.warning(
+                "Checks %s did not run: they do not match the given tags, or are not active.",
+                ", ".join(evaluation.excluded),
+            )
         if failing and self.explain:
             self._explain(context, evaluation, failing)
+        if not self._failed_results:
+            _log_sessions(failing)
         if error is not None:
             raise error
         log.info("%s", evaluation.message)
         self._push_reports(context, evaluation)
         return result.final
+
+    def _explain_not_run(self, evaluation: Evaluation) -> Evaluation:
+        """Look up why requested checks did not run."""
+        if not isinstance(evaluation.error, ChecksNotRun):
+            return evaluation
+        reasons = self.hook.why_not_run(evaluation.error.check_ids)
+        return replace(evaluation, error=evaluation.error.explained(reasons))
 
     def _explain(self, context: Context, evaluation: Evaluation, sessions: Sequence[JsonObject]) -> None:
         """Ask Checkly why checks failed, and log it."""
@@ -166,12 +187,25 @@ class BaseSessionOperator(BaseChecklyOperator):
         for line in failure_text.log_lines(self._failed_results):
             log.warning("%s", line)
 
+    def _label_mapped_task(self, context: Context, sessions: Sequence[JsonObject]) -> None:
+        """Show a mapped task in the UI by the names of its checks, unless the DAG has a label for it."""
+        values = cast("dict[str, Any]", context)
+        values["checkly_checks"] = one_line(", ".join(map(models.label, sessions)), MAX_LABEL)
+        index = context["ti"].map_index
+        if index is not None and index >= 0 and values.get("map_index_template") is None:
+            values["map_index_template"] = "{{ checkly_checks }}"
+
     def _push_link(self, context: Context, sessions: Sequence[JsonObject]) -> None:
         """Push the link to the first session."""
         if sessions and (link := models.link(sessions[0])):
             context["ti"].xcom_push(key=LINK_KEY, value=link)
 
 
-def _log_lines(level: int, evaluation: Evaluation) -> None:
+def _log_table(level: int, evaluation: Evaluation) -> None:
     for line in presentation.table(evaluation):
         log.log(level, "%s", line)
+
+
+def _log_sessions(sessions: Iterable[JsonObject]) -> None:
+    for session in sessions:
+        log.warning("%s %s: %s", models.label(session), models.status(session), models.link(session))

@@ -8,10 +8,15 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowSensorTimeout, BaseSensorOperator, PokeReturnValue
+from airflow.providers.common.compat.sdk import (
+    AirflowNotFoundException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    BaseSensorOperator,
+    PokeReturnValue,
+)
 
 from airflow_provider_checkly import arguments, events
-from airflow_provider_checkly.api import models
 from airflow_provider_checkly.api.endpoints import MAX_WAIT_SECONDS
 from airflow_provider_checkly.api.polling import Polling
 from airflow_provider_checkly.base_checkly_operator import BaseChecklyOperator
@@ -47,13 +52,20 @@ class BaseChecklySensor(BaseChecklyOperator, BaseSensorOperator):
                     "Waiting on this worker. deferrable=True (with a triggerer) or mode='reschedule' would "
                     "free its slot."
                 )
-            try:
-                found: Json = super().execute(context)
-            except AirflowSensorTimeout as error:
-                if isinstance(error, ChecklyError):
-                    raise
-                raise self._timed_out(str(error)) from None
-            return found
+            return self._poke(context)
+
+    def _poke(self, context: Context) -> Json:
+        """Poke as Airflow does, but let errors and Airflow's time-out leave as in the other modes."""
+        try:
+            found: Json = super().execute(context)
+        except (AirflowSensorTimeout, AirflowSkipException) as error:
+            match error.__cause__:
+                case None:  # Airflow's time-out
+                    return self._time_out(context)
+                case ChecklyError() | AirflowNotFoundException() as known:  # hidden by Airflow's `never_fail`
+                    raise known from known.__cause__
+            raise
+        return found
 
     def _prepare(self, context: Context) -> None:
         """Refuse arguments that cannot work, before any request."""
@@ -65,11 +77,8 @@ class BaseChecklySensor(BaseChecklyOperator, BaseSensorOperator):
         """
         raise NotImplementedError
 
-    def _timed_out(self, text: str) -> ChecksTimedOut:
-        """Return our error for a time-out of Airflow.
-
-        :param text: of Airflow's error.
-        """
+    def _time_out(self, context: Context) -> Json:
+        """Conclude at Airflow's time-out: the state counts first and the time-out second."""
         raise NotImplementedError
 
     def _skips_on(self, error: ChecklyError) -> bool:
@@ -101,9 +110,12 @@ class BaseSessionSensor(BaseSessionOperator, BaseChecklySensor):
     def _look_or_defer(self, context: Context) -> Json:
         return self._value(context, self._look_then_defer(self._get_polling(), self._until))
 
-    def _timed_out(self, text: str) -> ChecksTimedOut:
-        unfinished = self._get_polling().unfinished
-        return ChecksTimedOut(f"{text} Still running: {', '.join(unfinished)}.", unfinished)
+    def _time_out(self, context: Context) -> Json:
+        polling = self._get_polling()
+        ids = list(polling.unfinished)
+        for session_id, session in zip(ids, self.hook.read_sessions(ids, self.kind), strict=True):
+            polling.record(session_id, session)
+        return self._value(context, polling.result(late=True))
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Ask once; done when all sessions have ended."""
@@ -141,9 +153,8 @@ class BaseSessionSensor(BaseSessionOperator, BaseChecklySensor):
 
     def _read_in_turn(self, polling: Polling) -> WaitResult:
         """Read sessions until one has not ended."""
-        for session_id in polling.unfinished:
+        for session_id in list(polling.unfinished):
             (session,) = self.hook.read_sessions([session_id], self.kind)
-            polling.record(session)
-            if not models.is_final(session):
+            if not polling.record(session_id, session):
                 break
         return polling.result()

@@ -49,6 +49,10 @@ class SessionKind:
     ids_key: str
     error_groups: str
 
+    def count(self, number: int) -> str:
+        """Return e.g. "1 check session" or "2 check sessions"."""
+        return f"{number} {self.name}{'' if number == 1 else 's'}"
+
 
 CHECK_SESSION: Final = SessionKind(
     name="check session",
