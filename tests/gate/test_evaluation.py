@@ -53,8 +53,8 @@ TABLE: dict[str, tuple[Gate, list[Any], str]] = {
     "cancelled": (PLAIN, [check(1, "CANCELLED")], "Check 1 CANCELLED"),
     "cancelled in API v1": (PLAIN, [check(1, "TIMED_OUT", final(isCancelled=True))], "Check 1 CANCELLED"),
     "allowed": (Gate(["FAILED"]), [check(1, "TIMED_OUT"), check(2, "CANCELLED")], ""),
-    "not ended": (PLAIN, [check(1, "PROGRESS")], "Only 0 of 1 session have ended"),
-    "no session": (PLAIN, [], "Only 0 of 0 sessions have ended"),
+    "not ended": (PLAIN, [check(1, "PROGRESS")], "1 of 1 session had not ended"),
+    "no session": (PLAIN, [], "There was no session to evaluate"),
     "no status fails": (Gate([]), [check(1, "FAILED")], ""),
     # attempts never count
     "attempt, then final": (QUICK, [check(1, "PASSED", ATTEMPT, final())], ""),
@@ -301,7 +301,7 @@ TABLE: dict[str, tuple[Gate, list[Any], str]] = {
         "no response time in eu",
     ),
     "zero milliseconds": (QUICK, [check(1, "PASSED", final(responseTime=0))], ""),
-    "no session, a limit": (QUICK, [], "Only 0 of 0 sessions have ended"),
+    "no session, a limit": (QUICK, [], "There was no session to evaluate"),
     "suite, results that are a string": (PLAIN, [suite("PASSED", results="x")], "it has no final results"),
     "suite, a result that is null": (
         PLAIN,
