@@ -119,7 +119,10 @@ def _error(
     if result.late and result.unfinished:
         return _time_out(result)
     if result.unfinished or not all(rule.met for rule in rules):
-        return ChecklyUnreadable(f"{_incomplete(result)}, so the gate cannot pass. Run the task again.")
+        return ChecklyUnreadable(
+            f"The wait is over, but {len(result.final)} of {amount(len(result.ids), 'session')} ended, so "
+            f"the gate cannot pass. Run the task again."
+        )
     return None
 
 
@@ -134,13 +137,6 @@ def _not_run_text(missing: Sequence[str]) -> str:
     if not missing:
         return ""
     return f" {amount(len(missing), 'requested check')} did not run: {some(missing)}."
-
-
-def _incomplete(result: WaitResult) -> str:
-    pending = len(result.ids) - len(result.final)
-    if not pending:
-        return "There was no session to evaluate"
-    return f"{pending} of {amount(len(result.ids), 'session')} had not ended although the wait was over"
 
 
 def _time_out(result: WaitResult) -> ChecksTimedOut:

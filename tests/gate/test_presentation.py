@@ -183,10 +183,7 @@ MESSAGES: dict[str, tuple[Evaluation, str]] = {
     ),
     "not ended": (
         evaluate(PLAIN, waited(check(1, "PROGRESS"))),
-        (
-            "1 of 1 session had not ended although the wait was over, so the gate cannot pass. "
-            "Run the task again."
-        ),
+        "The wait is over, but 0 of 1 session ended, so the gate cannot pass. Run the task again.",
     ),
 }
 
