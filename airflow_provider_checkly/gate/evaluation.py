@@ -46,11 +46,13 @@ class Evaluation:
 
     :param checks: worst first; those that have not ended and those that did not run are among them.
     :param error: why the gate did not pass; None if it passed.
+    :param excluded: ids of the requested checks that did not run because of the tags.
     """
 
     rules: tuple[Rule, ...] = ()
     checks: tuple[CheckOutcome, ...] = ()
     error: ChecklyError | None = None
+    excluded: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> Literal["passed", "failed", "timed_out", "error"]:
@@ -86,22 +88,26 @@ def evaluate(
     :param filtered: whether tags may have excluded some of them.
     :param tags: the tags of checks, by check id, as far as they are known.
     """
+    final = result.final
     running = [each for each in result.sessions or () if not models.is_final(each)]
-    seen = [_look(gate, each, tags or {}) for each in collect(result.final)]
-    pending = len(result.ids) - len(result.final)
+    pending = len(result.ids) - len(final)
+    seen = [_look(gate, each, tags or {}) for each in collect(final)]
     status = _status_rule(gate, seen, pending)
     ended = [replace(each, severity=_severity(gate, each, tags or {}, status)) for each in seen]
     unfinished = [_unfinished(each, late=result.late) for each in collect(running)]
     ran = {each.check_id for each in (*ended, *unfinished)}
-    not_run = [] if _may_show_more(result) else [check_id for check_id in requested if check_id not in ran]
-    rules = [status, *_time_rule(gate, ended), *_requested_rule(requested, ran, not_run, filtered=filtered)]
+    missing = [] if _may_show_more(result) else [check_id for check_id in requested if check_id not in ran]
+    rules = [status, *_time_rule(gate, ended), *_requested_rule(requested, ran, missing, filtered=filtered)]
     if pending:
-        rules.append(Rule("end", amount(len(result.ids), "session"), f"{len(result.final)} ended", met=False))
-    missing = [] if filtered else not_run
-    checks = [*map(_never_ran, missing), *ended, *unfinished]
-    checks.sort(key=lambda each: SEVERITIES.index(each.severity))
-    error = result.error or _error(result, rules, ended, missing)
-    return Evaluation(() if result.error else tuple(rules), tuple(checks), error)
+        rules.append(Rule("end", amount(len(result.ids), "session"), f"{len(final)} ended", met=False))
+    not_run, excluded = ([], missing) if filtered else (missing, [])
+    checks = sorted([*map(_never_ran, not_run), *ended, *unfinished], key=_order)
+    error = result.error or _error(result, rules, ended, not_run)
+    return Evaluation(() if result.error else tuple(rules), tuple(checks), error, tuple(excluded))
+
+
+def _order(check: CheckOutcome) -> int:
+    return SEVERITIES.index(check.severity)
 
 
 def _error(
@@ -111,19 +117,19 @@ def _error(
     if failing := [each for each in ended if each.severity == "failing"]:
         ids = {session_id for each in failing for session_id in each.session_ids}
         sessions = [each for each in result.final if models.session_id(each) in ids]
-        pending = len(result.ids) - len(result.final)
-        text = _failure_text(rules, failing, len(ended) + pending)
+        count = len(ended) + len(result.ids) - len(result.final)
+        text = _failure_text(rules, failing, count)
         return ChecksFailed(f"{text}{_not_run_text(missing)}", sessions)
     if missing:
         return ChecksNotRun.of(missing, result.sessions or ())
     if result.late and result.unfinished:
         return _time_out(result)
-    if result.unfinished or not all(rule.met for rule in rules):
-        return ChecklyUnreadable(
-            f"The wait is over, but {len(result.final)} of {amount(len(result.ids), 'session')} ended, so "
-            f"the gate cannot pass. Run the task again."
-        )
-    return None
+    if all(rule.met for rule in rules):
+        return None
+    return ChecklyUnreadable(
+        f"The wait is over, but {len(result.final)} of {amount(len(result.ids), 'session')} ended, so the gate "
+        f"cannot pass. Run the task again."
+    )
 
 
 def _failure_text(rules: Sequence[Rule], failing: Sequence[CheckOutcome], count: int) -> str:
