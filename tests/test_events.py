@@ -16,7 +16,17 @@ from session_documents import ID, check, waited
 from airflow_provider_checkly import exceptions
 from airflow_provider_checkly.api import models
 from airflow_provider_checkly.api.polling import WaitResult
-from airflow_provider_checkly.events import from_event, json_safe, sessions_for_xcom, to_event, with_sessions
+from airflow_provider_checkly.events import (
+    MAX_DEFERRED_SESSIONS,
+    MAX_PLAIN_IDS,
+    from_event,
+    json_safe,
+    pack_ids,
+    sessions_for_xcom,
+    to_event,
+    unpack_ids,
+    with_sessions,
+)
 from airflow_provider_checkly.exceptions import (
     ChecklyAuthError,
     ChecklyError,
@@ -82,7 +92,13 @@ NOT_OURS: list[object] = [
     {**to_event(waited(check(0, "PASSED"))), "version": 2},
     {**to_event(waited(check(0, "PASSED"))), "session_ids": []},
     {**to_event(waited(check(0, "PASSED"))), "session_ids": ["x"]},
+    {**to_event(waited(check(0, "PASSED"))), "session_ids": "not base64!"},
+    {**to_event(waited(check(0, "PASSED"))), "session_ids": "YQ=="},
+    {**to_event(waited(check(0, "PASSED"))), "session_ids": ""},
     {**to_event(waited(check(0, "PASSED"))), "unfinished": [None]},
+    {**to_event(waited(check(0, "PASSED"))), "unfinished": [0.0]},
+    {**to_event(waited(check(0, "PASSED"))), "unfinished": [1]},
+    {**to_event(waited(check(0, "PASSED"))), "unfinished": [-1]},
     {**to_event(waited(check(0, "PASSED"))), "late": "no"},
     {**to_event(waited(check(0, "PASSED"))), "sessions": "none"},
     {**to_event(waited(check(0, "PASSED"))), "sessions": [{"status": "PASSED"}]},
@@ -100,7 +116,7 @@ def test_events_that_are_not_ours(event: object) -> None:
 
 # Literal, as release 0.1.0 left them in the database: today's code must read them.
 STORED_EVENT = """{"version": 1, "session_ids": ["c0000000-0000-4000-8000-000000000001",
-"c0000000-0000-4000-8000-000000000002"], "unfinished": ["c0000000-0000-4000-8000-000000000002"], "late": true,
+"c0000000-0000-4000-8000-000000000002"], "unfinished": [1], "late": true,
 "error": null, "sessions": [{"checkSessionId": "c0000000-0000-4000-8000-000000000001", "status": "PASSED",
 "checkId": "c0000000-0000-4000-8000-000000000003", "name": "Homepage", "checkSessionLink": "https://x/1",
 "results": []}]}"""
@@ -150,6 +166,24 @@ def test_the_size_of_an_event() -> None:
     back = from_event(event)
     assert back.sessions is None
     assert with_sessions(back, waited_for.sessions or ()) == waited_for
+
+
+def test_the_largest_event() -> None:
+    """As many sessions as a deferral accepts, all unfinished, and a long error."""
+    ids = tuple(map(ID, range(MAX_DEFERRED_SESSIONS)))
+    large = WaitResult(ids, (), ids, late=True, error=ChecklyUnreadable("x" * 1000))
+    event = json.loads(json.dumps(to_event(large)))
+    assert len(json.dumps(event)) < 64 * 1024
+    back = from_event(event)
+    assert (back.ids, back.unfinished, back.late) == (ids, ids, True)
+
+
+@pytest.mark.parametrize("count", [0, 1, MAX_PLAIN_IDS, MAX_PLAIN_IDS + 1])
+def test_ids_are_packed_if_they_are_many(count: int) -> None:
+    ids = [ID(number) for number in range(count)]
+    packed = pack_ids(ids)
+    assert isinstance(packed, str) is (count > MAX_PLAIN_IDS)
+    assert unpack_ids(packed) == ids
 
 
 def test_keys_that_airflow_reserves() -> None:

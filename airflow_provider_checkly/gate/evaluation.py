@@ -127,8 +127,8 @@ def _error(
     if all(rule.met for rule in rules):
         return None
     return ChecklyUnreadable(
-        f"The wait is over, but {len(result.final)} of {amount(len(result.ids), 'session')} ended, so the gate "
-        f"cannot pass. Run the task again."
+        f"The wait is over, but {len(result.final)} of {amount(len(result.ids), 'session')} ended, so the "
+        f"gate cannot pass. Run the task again."
     )
 
 
