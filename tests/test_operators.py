@@ -36,8 +36,6 @@ from airflow_provider_checkly.operators import ChecklyRunChecksOperator
 if TYPE_CHECKING:
     from airflow_provider_checkly.emulator import Emulator
 
-SITE = "https://app.checklyhq.com"
-
 
 UNKNOWN = "dddddddd-0000-4000-8000-000000000001"
 
@@ -237,14 +235,14 @@ def test_a_resumed_task_needs_only_the_event(checkly: Emulator, caplog: pytest.L
         run_checks(tags="anything", deferrable=True, explain=False).execute_complete(context(), event)
     assert checkly.requests == []
     assert "Gate not passed:" in caplog.text
-    assert f"Checkout API FAILED: {SITE}/accounts/" in caplog.text
+    assert f"Checkout API FAILED: {checkly.url}/accounts/" in caplog.text
 
 
 def test_progress_and_how_to_free_the_slot(checkly: Emulator, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         run(run_checks(tags=["production", "smoke"], deferrable=False))
     assert "deferrable=True would free its slot" in caplog.text
-    assert f'Started check session "Homepage API": {SITE}/accounts/' in caplog.text
+    assert f'Started check session "Homepage API": {checkly.url}/accounts/' in caplog.text
     assert "1 of 2 check sessions ended: Homepage API PASSED after" in caplog.text
     assert "2 of 2 check sessions ended: Homepage PASSED after" in caplog.text
     assert "All 2 checks passed." in caplog.text
