@@ -100,9 +100,8 @@ def test_the_budget_is_regained_slowly_and_never_vanishes() -> None:
     assert RateWindow(1).allowed(0) == 1
 
 
-def test_first_come_first_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_checkly.api.rate_limit.WINDOW_SECONDS", 0.3)
-
+@pytest.mark.usefixtures("clock")
+def test_first_come_first_served() -> None:
     async def queue() -> list[int]:
         limiter, order = RateLimiter(3), []
 
@@ -185,13 +184,12 @@ def test_a_429_of_one_request_pauses_the_others(checkly: Emulator, credentials: 
             await asyncio.gather(*(transport.asend(sender, get_account(), 30) for _ in range(3)))
             return time.monotonic() - began
 
-    assert asyncio.run(work()) >= 0.9
+    assert asyncio.run(work()) >= 1
     assert sorted(record.status or 0 for record in checkly.requests) == [200, 200, 200, 429]
 
 
-def test_an_absurd_pause_does_not_outlast_the_deadline(
-    checkly: Emulator, credentials: Credentials, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("clock")
+def test_an_absurd_pause_does_not_outlast_the_deadline(checkly: Emulator, credentials: Credentials) -> None:
     """A 429 that asks for an hour pauses for a minute at most, and no wait longer than its own time."""
     window = RateWindow(100)
     window.refused(0, 0, 86_400)
@@ -206,7 +204,8 @@ def test_an_absurd_pause_does_not_outlast_the_deadline(
             )
             return (await transport.arun(steps, sender)).late
 
-    monkeypatch.setattr("airflow_provider_checkly.api.polling.LAST_LOOK_SECONDS", 1)
-    monkeypatch.setattr("airflow_provider_checkly.api.rate_limit.OVERTIME_SECONDS", 0.5)
     assert asyncio.run(work())
-    assert len(checkly.requests) == 2  # the next one would have been sent after the pause
+    assert [record.path.rpartition("/")[2] for record in checkly.requests[1:]] == [
+        "completion",
+        str(started["checkSessionId"]),
+    ]

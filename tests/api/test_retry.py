@@ -117,6 +117,7 @@ def test_a_retry_is_logged_with_its_cause(caplog: pytest.LogCaptureFixture) -> N
     assert caplog.messages == ["GET /here: Checkly responded 502: x. Retrying in 0.8 s."]
 
 
+@pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize(
     ("retry_seconds", "tries"),
     [(0, 1), (-5, 1), (0.05, 2), (1000, 3)],
