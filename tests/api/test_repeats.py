@@ -267,7 +267,7 @@ async def wait_on_the_loop(checkly: Emulator, ids: list[str]) -> WaitResult:
         return await transport.arun(wait_for(ids, 20), sender)
 
 
-BLOCKING: Final = ("time.sleep", "socket.getaddrinfo", "socket.gethostbyname", "open", "subprocess.Popen")
+BLOCKING: Final = ("socket.getaddrinfo", "socket.gethostbyname", "open", "subprocess.Popen")
 
 
 class Watch:
@@ -297,6 +297,7 @@ def test_the_event_loop_is_never_blocked(checkly: Emulator, monkeypatch: pytest.
     asyncio.run(wait_on_the_loop(checkly, ids[-1:]))  # loads what is loaded once
     checkly.fail(path="completion", status=502)
     watch, run = Watch(), asyncio.Handle._run  # noqa: SLF001
+    monkeypatch.setattr(time, "sleep", lambda _: watch.blocked.append("time.sleep"))
     monkeypatch.setattr(asyncio.Handle, "_run", lambda handle: watch.run_callback(run, handle))
 
     async def watched() -> WaitResult:
