@@ -17,6 +17,7 @@ os.environ |= {
 
 from typing import TYPE_CHECKING  # noqa: E402
 
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 from virtual_clock import VirtualClock  # noqa: E402
 
@@ -24,6 +25,10 @@ from airflow_provider_checkly.emulator import Emulator  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture
