@@ -38,7 +38,7 @@ EXPECTED: Final = {
         "one fails",
         "failed",
         {"gate": "failed", "publish": "upstream_failed"},
-        "ChecksFailed: 1 of 4 checks did not pass: Payment provider answers FAILED.",
+        "ChecksFailed: 1 of 4 checks did not pass: Payment API FAILED.",
     ),
 }
 """The runs, by the tag of their checks."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def checkly(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    """A local Checkly with the default fleet, whose checks take a twentieth of their time."""
+    """A local Checkly with the default checks, whose checks take a twentieth of their time."""
     with Emulator(speed=20) as emulator:
         monkeypatch.setenv("AIRFLOW_CONN_CHECKLY_DEFAULT", emulator.connection_json)
         yield emulator

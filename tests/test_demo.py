@@ -24,7 +24,7 @@ SESSION = {
     "checkSessionId": "6b3ae79f-b6ee-4110-bde7-1d7dcba33cd2",
     "checkSessionLink": "https://app.checklyhq.com/" + "long/" * 30,
     "checkId": "c0000000-0000-4000-8000-000000000001",
-    "name": "Homepage answers",
+    "name": "Homepage API",
     "status": "PASSED",
     "timeElapsed": 6040,
     "results": [
@@ -32,7 +32,7 @@ SESSION = {
         {"runLocation": "eu-central-1", "resultType": "FINAL", "responseTime": 345},
     ],
 }
-ERROR = "ChecksFailed: 1 of 4 checks did not pass: Payment provider answers FAILED."
+ERROR = "ChecksFailed: 1 of 4 checks did not pass: Payment API FAILED."
 PASSED = report.Run(
     tag="deploy-gate",
     state="success",
@@ -62,7 +62,7 @@ def test_page_tells_all_and_fits() -> None:
     assert lines[0] == "Run with the checks tagged deploy-gate: success after 11 s"
     assert "gate     success        2.6 s     8.4 s" in text
     assert "publish  success    under 1 s         -" in text
-    assert "Homepage answers  PASSED      6.0  eu-central-1 345 ms" in text
+    assert "Homepage API   PASSED      6.0  eu-central-1 345 ms" in text
     assert f"  {SESSION['checkSessionLink']}" in lines
     assert 'gate     return_value  3 x [{"checkSessionId"' in text
     assert 'publish  return_value  "published"' in text

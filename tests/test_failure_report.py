@@ -314,7 +314,7 @@ def test_a_retry_goes_on_with_what_the_gate_lets_fail(checkly: Emulator) -> None
 def test_an_analysis_is_asked_for_and_awaited(checkly: Emulator, caplog: pytest.LogCaptureFixture) -> None:
     _, xcom, log = fail(caplog, "api", root_cause_analysis=True)
     assert "  root cause: [INFRA ERROR] The service behind" in log
-    assert "impact: Whoever depends on" in xcom["report"]
+    assert "impact: Users of" in xcom["report"]
     assert len([path for path in extra(checkly) if "root-cause-analyses/error-groups" in path]) == 1
     assert len(extra(checkly)) <= reasons.REQUESTS
     caplog.clear()

@@ -259,7 +259,7 @@ def test_xcom_is_there_before_the_wait(checkly: Emulator) -> None:
 @pytest.mark.usefixtures("checkly", "_defers_at_once")
 def test_the_link_leads_to_the_first_failing_session(*, deferrable: bool) -> None:
     ti = TaskInstance()
-    with pytest.raises(ChecksFailed, match="1 of 2 checks did not pass: Checkout total is right FAILED"):
+    with pytest.raises(ChecksFailed, match="1 of 2 checks did not pass: Checkout API FAILED"):
         run(task(check_ids=[PASSES, FAILS], deferrable=deferrable), context(ti))
     assert f"/checks/{FAILS}/" in ti.xcom["checkly_link"]
 
@@ -273,15 +273,15 @@ def test_resuming_alone_tells_the_story(checkly: Emulator, caplog: pytest.LogCap
     caplog.clear()
     with pytest.raises(ChecksFailed):
         task(tags="anything", deferrable=True).execute_complete(context(), event)
-    assert "Checkout total is right FAILED: https://app.checklyhq.com/" in caplog.text
+    assert "Checkout API FAILED: https://app.checklyhq.com/" in caplog.text
 
 
 def test_progress_and_how_to_free_the_slot(checkly: Emulator, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         run(task(tags=["production", "smoke"], deferrable=False))
     assert "deferrable=True would free its slot" in caplog.text
-    assert "Check session 1 of 2 ended: Homepage answers PASSED after" in caplog.text
-    assert "Check session 2 of 2 ended: Homepage renders PASSED after" in caplog.text
+    assert "Check session 1 of 2 ended: Homepage API PASSED after" in caplog.text
+    assert "Check session 2 of 2 ended: Homepage PASSED after" in caplog.text
     assert "Passed: 2 PASSED." in caplog.text
     assert checkly.api_key not in caplog.text
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from e2e.ledger import Ledger
     from e2e.wire import Wire
 
-    from airflow_provider_checkly.emulator.records import Record
+    from airflow_provider_checkly.emulator import Record
 
 LIMIT: Final = 240.0
 LOOK: Final = 5

@@ -65,7 +65,7 @@ def test_a_listed_result_is_the_one_that_can_be_looked_at(client: Any) -> None:
     result = listed(client)["entries"][0]
     one = client.get(f"/v1/check-results/{result['checkId']}/{result['id'].upper()}").json()
     assert one == result
-    assert (one["attempts"], one["resultType"], one["name"]) == (2, "FINAL", "Payment provider answers")
+    assert (one["attempts"], one["resultType"], one["name"]) == (2, "FINAL", "Payment API")
     runs = listed(client, "resultType=ALL")["entries"]
     assert sorted(run["attempts"] for run in runs if run["sequenceId"] == one["sequenceId"]) == [1, 2]
 

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_checkly.emulator import DEFAULT_FLEET, Check
-from airflow_provider_checkly.emulator.checks import BadChecks, is_uuid, load_checks, parse_checks
+from airflow_provider_checkly.emulator import DEFAULT_CHECKS, Check
+from airflow_provider_checkly.emulator.checks import BadChecks, load_checks, parse_checks
+from airflow_provider_checkly.emulator.http import is_uuid
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +49,7 @@ def test_a_full_check() -> None:
 
 BAD: list[tuple[Any, str]] = [
     ({}, "not a list of checks"),
-    ([1], "entry 1 is no object"),
+    ([1], "entry 1 is not an object"),
     ([{"id": ID}], "entry 1 has no 'name'"),
     ([{"name": "x"}], "entry 1 has no 'id'"),
     ([GOOD, GOOD], f"entry 2 repeats the 'id' {ID}"),
@@ -104,11 +105,11 @@ def test_no_uuid(text: object) -> None:
 
 
 def test_the_default_fleet_keeps_its_promises() -> None:
-    gate = [check for check in DEFAULT_FLEET if "deploy-gate" in check.tags]
-    broken = [check for check in DEFAULT_FLEET if "deploy-gate-broken" in check.tags]
+    gate = [check for check in DEFAULT_CHECKS if "deploy-gate" in check.tags]
+    broken = [check for check in DEFAULT_CHECKS if "deploy-gate-broken" in check.tags]
     assert {check.outcome for check in gate} == {"passed"}
     assert all(6 <= check.seconds <= 10 for check in gate)
     assert [check.outcome for check in broken if check not in gate] == ["failed"]
-    assert [check.id for check in DEFAULT_FLEET] == [
-        f"c0000000-0000-4000-8000-{number:012}" for number in range(1, len(DEFAULT_FLEET) + 1)
+    assert [check.id for check in DEFAULT_CHECKS] == [
+        f"c0000000-0000-4000-8000-{number:012}" for number in range(1, len(DEFAULT_CHECKS) + 1)
     ]

@@ -7,8 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from airflow_provider_checkly.emulator.orders import Order
-from airflow_provider_checkly.emulator.targets import Target
+from airflow_provider_checkly.emulator.trigger_requests import Target, TriggerRequest
 
 if TYPE_CHECKING:
     from airflow_provider_checkly.emulator import Emulator
@@ -83,8 +82,8 @@ def names(shared: Emulator) -> dict[str, str]:
     model, groups = shared.model, shared.groups
     stuck, failing = (Target(ids=frozenset({model.checks[number].id})) for number in (6, 2))
     (session,) = model.trigger(failing)
-    test = model.trigger_test(Order("x", "eu-west-1", failing))
-    stuck_test = model.trigger_test(Order("y", "eu-west-1", stuck))
+    test = model.trigger_test(TriggerRequest("x", "eu-west-1", failing))
+    stuck_test = model.trigger_test(TriggerRequest("y", "eu-west-1", stuck))
     assert test
     assert stuck_test
     time.sleep(0.1)

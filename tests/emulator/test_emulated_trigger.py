@@ -109,7 +109,7 @@ def test_a_session_starts_like_checklys(client: Any) -> None:
         None,
         "TRIGGER_API",
         ["eu-central-1", "us-east-1"],
-        "Homepage answers",
+        "Homepage API",
         "API",
     ]
     assert "results" not in session

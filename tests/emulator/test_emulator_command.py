@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from airflow_provider_checkly.emulator.__main__ import main
-from airflow_provider_checkly.emulator.background import DEFAULT_ACCOUNT, DEFAULT_KEY
+from airflow_provider_checkly.emulator.emulator import DEFAULT_ACCOUNT, DEFAULT_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -100,15 +100,15 @@ def test_a_fleet_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--speed", "0"], "'0' is not above 0"),
-        (["--speed", "-1"], "'-1' is not above 0"),
-        (["--speed", "nan"], "'nan' is not above 0"),
+        (["--speed", "0"], "'0' is not a number above 0"),
+        (["--speed", "-1"], "'-1' is not a number above 0"),
+        (["--speed", "nan"], "'nan' is not a number above 0"),
         (["--speed", "fast"], "invalid _speed value: 'fast'"),
-        (["--port", "65536"], "'65536' is no port"),
-        (["--port", "x"], "'x' is no whole number from 0"),
-        (["--rate-limit", "-1"], "'-1' is no whole number from 0"),
-        (["--retry-after", "soon"], "'soon' is no whole number from 0"),
-        (["--account-id", "mine"], "'mine' is no UUID"),
+        (["--port", "65536"], "'65536' is not a port"),
+        (["--port", "x"], "'x' is not a whole number from 0 up"),
+        (["--rate-limit", "-1"], "'-1' is not a whole number from 0 up"),
+        (["--retry-after", "soon"], "'soon' is not a whole number from 0 up"),
+        (["--account-id", "mine"], "'mine' is not a UUID"),
         (["--api-key", " "], "a key is plain text that is not empty"),
         (["--checks", "/no/such/file"], "/no/such/file: No such file or directory"),
         (["--nonsense"], "unrecognized arguments: --nonsense"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_checkly.emulator.records import Records, log_line
+from airflow_provider_checkly.emulator.controls import Records, log_line
 
 
 @pytest.mark.parametrize(

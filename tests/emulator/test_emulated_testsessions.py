@@ -52,7 +52,7 @@ def test_one_session_has_all_checks_at_one_place(client: Any) -> None:
         assert (result["responseTime"], result["stoppedAt"], result["hasErrors"]) == (None, None, False)
         assert result["startedAt"]
     assert client.emulator.sessions == ()
-    assert client.emulator.test_sessions[0].order.name == "DAG run 7"
+    assert client.emulator.test_sessions[0].request.name == "DAG run 7"
 
 
 @pytest.mark.parametrize(
@@ -300,7 +300,7 @@ def test_no_secret_is_kept_in_the_records(client: Any, secret: Any) -> None:
 
 def test_a_test_in_python_sees_the_secret(client: Any) -> None:
     start(client, 1, environmentVariables=[VARIABLE])
-    (variable,) = client.emulator.test_sessions[0].order.variables
+    (variable,) = client.emulator.test_sessions[0].request.variables
     assert (variable.key, variable.value, variable.secret) == ("TOKEN", "hush-hush", True)
     assert "hush-hush" not in repr(client.emulator.test_sessions)
 
@@ -323,7 +323,7 @@ def test_the_door_of_the_command_line_tool(client: Any) -> None:
     answer = client.post("/next/test-sessions/trigger", CLI_BODY)
     assert answer.status_code == 201
     told = answer.json()
-    assert told["checks"] == [{"id": ID(9), "name": "Search answers", "checkType": "API"}]
+    assert told["checks"] == [{"id": ID(9), "name": "Search API", "checkType": "API"}]
     session = client.get(f"/v1/test-sessions/{told['testSessionId']}").json()
     assert told["testResultIds"] == {ID(9): session["results"][0]["testSessionResultId"]}
     assert list(told["sequenceIds"]) == [ID(9)]

@@ -49,7 +49,7 @@ def test_bad_queries_are_400(client: Any, query: str) -> None:
 
 def test_one_check(client: Any) -> None:
     api, tcp, old = (client.get(f"/v1/checks/{check_id}").json() for check_id in client.fleet(1, 12, 15))
-    assert (api["name"], api["request"]["method"], api["activated"]) == ("Homepage answers", "GET", True)
+    assert (api["name"], api["request"]["method"], api["activated"]) == ("Homepage API", "GET", True)
     assert (api["locations"], api["privateLocations"]) == (["eu-central-1", "us-east-1"], [])
     assert "request" not in tcp
     assert old["activated"] is False

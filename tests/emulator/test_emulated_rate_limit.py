@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_checkly.emulator import Emulator
-from airflow_provider_checkly.emulator.answers import Problem
-from airflow_provider_checkly.emulator.limits import RateLimit
+from airflow_provider_checkly.emulator.accounts import RateLimit
+from airflow_provider_checkly.emulator.http import Problem
 
 
 def test_the_request_above_the_limit_is_429(connect: Any) -> None:
