@@ -88,7 +88,7 @@ class BaseRunOperator(BaseSessionOperator):
             sessions = sorted(self._sessions(context, until), key=models.typical_length)
             self._announce(context, sessions)
             self._polling = polling = Polling.of(self.kind, sessions, self._stop_on)
-            if self.check_ids and isinstance(self._evaluate(polling.result()).error, ChecksNotRun):
+            if len(sessions) < len(self._requested[0]) and self._lacks_checks(polling):
                 return self._finish(context, polling.result())
             if not self.wait_for_completion:
                 return events.sessions_for_xcom(sessions)
@@ -107,6 +107,10 @@ class BaseRunOperator(BaseSessionOperator):
             result = events.from_event(event)
             self._polling = Polling(self.kind, result.unfinished)
             return self._finish(context, result)
+
+    def _lacks_checks(self, polling: Polling) -> bool:
+        """Return whether a requested check does not run, so that there is no point in waiting."""
+        return isinstance(self._evaluate(polling.result()).error, ChecksNotRun)
 
     def on_kill(self) -> None:
         """Cancel the unfinished sessions of this try, and end a wait on this worker."""

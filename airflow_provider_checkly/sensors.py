@@ -107,10 +107,9 @@ class BaseSessionSensor(BaseSessionOperator, BaseSensorOperator):
 
     def _read_in_turn(self, polling: Polling) -> WaitResult:
         """Read sessions until one has not ended."""
-        for session_id in polling.unfinished:
+        for session_id in list(polling.unfinished):
             (session,) = self.hook.read_sessions([session_id], self.kind)
-            polling.record(session)
-            if not models.is_final(session):
+            if not polling.record(session_id, session):
                 break
         return polling.result()
 

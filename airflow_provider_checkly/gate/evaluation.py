@@ -86,20 +86,26 @@ def evaluate(
     :param filtered: whether tags may have excluded some of them.
     :param tags: the tags of checks, by check id, as far as they are known.
     """
+    final = result.final
     running = [each for each in result.sessions or () if not models.is_final(each)]
-    seen = [_look(gate, each, tags or {}) for each in collect(result.final)]
-    pending = len(result.ids) - len(result.final)
+    pending = len(result.ids) - len(final)
+    seen = [_look(gate, each, tags or {}) for each in collect(final)]
     status = _status_rule(gate, seen, pending)
     ended = [replace(each, severity=_severity(gate, each, tags or {}, status)) for each in seen]
-    missing = _not_run(requested, [*ended, *collect(running)], running)
+    unfinished = [_unfinished(each, late=result.late) for each in collect(running)]
+    missing = _not_run(requested, [*ended, *unfinished], running)
     rules = [status, *_time_rule(gate, ended), *_requested_rule(requested, missing, filtered=filtered)]
     if pending:
-        rules.append(Rule("end", f"{len(result.ids)} sessions", f"{len(result.final)} ended", met=False))
-    open_checks = [_unfinished(each, late=result.late) for each in collect(running)]
-    checks = [*([] if filtered else map(_never_ran, missing)), *ended, *open_checks]
-    checks.sort(key=lambda each: SEVERITIES.index(each.severity))
-    error = result.error or _error(result, rules, ended, [] if filtered else missing)
+        rules.append(Rule("end", f"{len(result.ids)} sessions", f"{len(final)} ended", met=False))
+    if filtered:
+        missing = []
+    checks = sorted([*map(_never_ran, missing), *ended, *unfinished], key=_order)
+    error = result.error or _error(result, rules, ended, missing)
     return Evaluation(() if result.error else tuple(rules), tuple(checks), error)
+
+
+def _order(check: CheckOutcome) -> int:
+    return SEVERITIES.index(check.severity)
 
 
 def _error(
@@ -109,18 +115,18 @@ def _error(
     if failing := [each for each in ended if each.severity == "failing"]:
         ids = {session_id for each in failing for session_id in each.session_ids}
         sessions = [each for each in result.final if models.session_id(each) in ids]
-        pending = len(result.ids) - len(result.final)
-        return ChecksFailed(_failure_text(rules, failing, len(ended) + pending), sessions)
+        count = len(ended) + len(result.ids) - len(result.final)
+        return ChecksFailed(_failure_text(rules, failing, count), sessions)
     if missing:
         return ChecksNotRun.of(missing, result.sessions or ())
     if result.late and result.unfinished:
         return _time_out(result)
-    if result.unfinished or not all(rule.met for rule in rules):
-        return ChecklyUnreadable(
-            f"{len(result.final)} of {len(result.ids)} sessions have ended although the wait is over, so the "
-            f"gate cannot pass. Run the task again."
-        )
-    return None
+    if all(rule.met for rule in rules):
+        return None
+    return ChecklyUnreadable(
+        f"{len(result.final)} of {len(result.ids)} sessions have ended although the wait is over, so the "
+        f"gate cannot pass. Run the task again."
+    )
 
 
 def _failure_text(rules: Sequence[Rule], failing: Sequence[CheckOutcome], count: int) -> str:
