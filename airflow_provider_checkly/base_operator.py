@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, cast
 
 from airflow.providers.common.compat.sdk import (
     AirflowNotFoundException,
@@ -19,6 +19,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_checkly import arguments, events, failure_report, failure_text
 from airflow_provider_checkly.airflow_workarounds import is_defer_timeout, min_deferral_seconds
 from airflow_provider_checkly.api import models
+from airflow_provider_checkly.api.text import shortened
 from airflow_provider_checkly.exceptions import ChecklyError, ChecksFailed, ChecksTimedOut, InvalidInput
 from airflow_provider_checkly.gate import presentation, rules
 from airflow_provider_checkly.gate.evaluation import Evaluation, evaluate
@@ -48,6 +49,8 @@ DEFER_TIMEOUT_BUFFER: Final = timedelta(minutes=5)
 GATE_KEY: Final = "gate"
 REPORT_KEY: Final = "report"
 SLACK_REPORT_KEY: Final = "report_slack"
+MAX_MAP_LABEL: Final = 100
+"""Characters of a mapped task's label; Airflow stores 250."""
 
 
 class BaseSessionOperator(BaseOperator):
@@ -192,6 +195,7 @@ class BaseSessionOperator(BaseOperator):
             result = events.with_sessions(result, self.hook.read_sessions(result.ids, self.kind))
         self._evaluation = evaluation = self._evaluate(result)
         error = evaluation.error
+        _name_checks(context, result.sessions or ())
         failing = error.sessions if isinstance(error, ChecksFailed) else []
         self._push_link(context, failing or result.sessions or ())
         if self._has_gate and evaluation.rules:
@@ -255,6 +259,12 @@ class BaseSessionOperator(BaseOperator):
         """Push the link to the first session."""
         if sessions and (link := models.link(sessions[0])):
             context["ti"].xcom_push(key=LINK_KEY, value=link)
+
+
+def _name_checks(context: Context, sessions: Iterable[JsonObject]) -> None:
+    """Let `map_index_template` say `{{ check_names }}`."""
+    names = ", ".join(dict.fromkeys(map(models.label, sessions)))
+    cast("dict[str, object]", context)["check_names"] = shortened(names, MAX_MAP_LABEL)
 
 
 def _log_lines(level: int, evaluation: Evaluation) -> None:
