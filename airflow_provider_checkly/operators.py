@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_checkly import arguments, test_session_options
-from airflow_provider_checkly.api import endpoints, models
+from airflow_provider_checkly.api import models
 from airflow_provider_checkly.base_operator import DEFERRABLE
 from airflow_provider_checkly.base_run_operator import BaseRunOperator
 from airflow_provider_checkly.hooks import ChecklyHook
@@ -204,7 +204,8 @@ class ChecklyRunTestSessionOperator(BaseRunOperator):
 
     def _start(self, context: Context, until: float) -> list[JsonObject]:
         secrets = self.secret_environment_variables or {}
-        body = test_session_options.build_trigger_body(
+        session = self.hook.start_test_session(
+            until - time.time(),
             name=_session_name(context) if self.name is None else self.name,
             run_location=self.run_location,
             check_ids=self.check_ids,
@@ -219,7 +220,7 @@ class ChecklyRunTestSessionOperator(BaseRunOperator):
             allow_deactivated=self.allow_deactivated,
             refresh_cache=self.refresh_cache,
         )
-        return [self.hook.send(endpoints.trigger_test_session(body), until - time.time())]
+        return [session]
 
 
 def _session_name(context: Context) -> str:

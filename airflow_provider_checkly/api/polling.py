@@ -91,6 +91,7 @@ class Polling:
     :param clock: wall-clock time in seconds.
     :param seen: the last state of each session, by id.
     :param unfinished: ids of the sessions that are not known to have ended.
+    :param has_warned: whether a response that is not Checkly's has been logged.
     """
 
     kind: SessionKind
@@ -100,6 +101,7 @@ class Polling:
     clock: Callable[[], float] = time.time
     seen: dict[str, JsonObject] = field(default_factory=dict, init=False)
     unfinished: list[str] = field(init=False)
+    has_warned: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         """Start with no session known to have ended."""
@@ -162,7 +164,10 @@ class Polling:
         :raises ChecklyError: the answer is an error that another poll cannot mend.
         """
         match answer:
-            case StillRunning(retry_after=hint, early=early):
+            case StillRunning(retry_after=hint, early=early, from_checkly=from_checkly):
+                if not from_checkly and not self.has_warned:
+                    self.has_warned = True
+                    log.warning("A server other than Checkly's API responded 408; polling on. Is it a proxy?")
                 return max(min(hint or 0, MAX_408_PAUSE), EARLY_408_PAUSE if early else 0)
             case ChecklyNotFound() if self.clock() < fresh_until:
                 log.info("%s The session may not be visible yet; retrying.", answer)

@@ -1,13 +1,17 @@
 """Two senders, one on requests and one on aiohttp, and the loops that run a request or a wait with them.
 
-Both take proxies and certificates from `environment`, verify TLS, never follow a redirect, and ignore `.netrc`,
-which would replace the key.
+Both take proxies and certificates from `environment`, verify TLS, never follow a redirect, and ignore
+`.netrc`, which would replace the key.
 """
 
 from __future__ import annotations
 
 import asyncio
+import http.client
+import os
 import re
+import socket
+import ssl
 import time
 from collections.abc import Callable
 from contextlib import asynccontextmanager, contextmanager
@@ -26,11 +30,11 @@ from airflow_provider_checkly.api import environment
 from airflow_provider_checkly.api.http import Credentials, Request, Response
 from airflow_provider_checkly.api.rate_limit import OVERTIME_SECONDS
 from airflow_provider_checkly.api.retry import retrying
+from airflow_provider_checkly.api.text import one_line
 from airflow_provider_checkly.exceptions import ChecklyError, ChecklyUnreachable, ChecklyUnreadable
 
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
     from airflow_provider_checkly.api.endpoints import Endpoint
     from airflow_provider_checkly.api.polling import Answer, Steps, WaitResult
@@ -58,6 +62,19 @@ NEVER_PROCESSED: Final = (
 )
 
 
+REASONS: Final[dict[type[BaseException], str]] = {
+    ssl.SSLCertVerificationError: "its certificate is not trusted ({})",
+    ssl.SSLError: "the TLS handshake failed ({})",
+    socket.gaierror: "its host name cannot be resolved",
+    aiohttp.ClientHttpProxyError: "the proxy refused the connection",
+    TimeoutError: "no complete response in time",
+    requests.Timeout: "no complete response in time",
+    http.client.IncompleteRead: "the connection ended before the response was complete",
+    aiohttp.ClientPayloadError: "the connection ended before the response was complete",
+}
+"""The first that fits explains why no response arrived."""
+
+
 class TlsAdapter(HTTPAdapter):
     """Connections that verify certificates with our TLS context, also through proxies."""
 
@@ -80,24 +97,49 @@ class TlsAdapter(HTTPAdapter):
         conn.cert_reqs = "CERT_REQUIRED"
 
 
-def _cause(error: Exception) -> object:
-    """Return the error beneath the wrappers of requests and urllib3; aiohttp has no wrappers."""
-    cause = getattr(error.args[0], "reason", None) if error.args else None
-    if isinstance(cause, urllib3.exceptions.ProxyError):
-        cause = cause.original_error
-    return cause.args[0] if isinstance(cause, urllib3.exceptions.SSLError) and cause.args else cause
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and all that lies beneath the wrappers of the libraries."""
+    seen: list[BaseException] = []
+    layer: list[object] = [error]
+    while layer:
+        found = [each for each in layer if isinstance(each, BaseException) and each not in seen]
+        seen += found
+        yield from found
+        layer = [
+            beneath
+            for each in found
+            for beneath in (
+                *each.args,
+                getattr(each, "reason", None),
+                getattr(each, "original_error", None),
+                each.__cause__,
+                each.__context__,
+            )
+        ]
+
+
+def _reason(causes: Sequence[BaseException]) -> str:
+    """Return in plain words why no response arrived."""
+    for kind, words in REASONS.items():
+        for cause in causes:
+            if isinstance(cause, kind):
+                detail = getattr(cause, "verify_message", "") or getattr(cause, "reason", "")
+                return words.format(detail).replace(" ()", "")
+    numbers = [number for cause in causes if (number := getattr(cause, "errno", None) or 0) > 0]
+    text = os.strerror(numbers[-1]) if numbers else str(causes[-1])
+    return URL_CREDENTIALS.sub("//", one_line(text[:1].lower() + text[1:]))
 
 
 def _unreachable(request: Request, credentials: Credentials, error: Exception) -> ChecklyUnreachable:
     """Return our error for an error of a library, whose text may hold the password of a proxy."""
-    cause = _cause(error)
-    misconfigured = isinstance(error, ValueError) or isinstance(cause, ValueError)
-    never_processed = isinstance(error, NEVER_PROCESSED) or isinstance(cause, NEVER_PROCESSED)
-    reason = URL_CREDENTIALS.sub("//", str(error)) or "no response in time"
+    causes = list(_causes(error))
+    misconfigured = any(isinstance(cause, ValueError) for cause in causes)
+    never_processed = any(
+        isinstance(cause, NEVER_PROCESSED) or "Tunnel connection failed" in str(cause) for cause in causes
+    )
     return ChecklyUnreachable(
-        f"{request}: no complete response from {credentials.base_url} "
-        f"({type(error).__name__}: {reason[:300]}).",
-        maybe_processed=not (misconfigured or never_processed or "Tunnel connection failed" in str(cause)),
+        f"{request}: no response from {credentials.base_url}: {_reason(causes)}.",
+        maybe_processed=not (misconfigured or never_processed),
         retryable=not misconfigured,
     )
 
