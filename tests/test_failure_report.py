@@ -97,7 +97,7 @@ def test_each_type_says_why(
     assert f"{kind} check FAILED in {EU}" in log
     if kind not in {"SSL", "GRPC", "TRACEROUTE"} or not more:
         assert WHY[kind] in log
-    assert "  result: https://app.checklyhq.com/" in log
+    assert f"  result: {checkly.url}/accounts/" in log
     assert xcom["report"].startswith("1 of 1 checks did not pass")
     assert f"check FAILED in {EU}" in xcom["report"]
     assert xcom["gate"]["broke_it"][0]["name"] == f"{kind} check"

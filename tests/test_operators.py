@@ -273,7 +273,7 @@ def test_resuming_alone_tells_the_story(checkly: Emulator, caplog: pytest.LogCap
     caplog.clear()
     with pytest.raises(ChecksFailed):
         task(tags="anything", deferrable=True).execute_complete(context(), event)
-    assert "Checkout API FAILED: https://app.checklyhq.com/" in caplog.text
+    assert f"Checkout API FAILED: {checkly.url}/accounts/" in caplog.text
 
 
 def test_progress_and_how_to_free_the_slot(checkly: Emulator, caplog: pytest.LogCaptureFixture) -> None:

@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--speed", type=_speed, default=1.0, help="divides the duration of checks")
     parser.add_argument(
-        "--rate-limit", type=_whole, default=600, help="requests per 60 seconds; 0 for no limit"
+        "--rate-limit", type=_whole, default=600, help="requests per 60 seconds; 0 for no limit at all"
     )
     parser.add_argument(
         "--retry-after", type=_seconds, default=0, help="Retry-After of a 408 in seconds; none for no header"

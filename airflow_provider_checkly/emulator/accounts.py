@@ -9,7 +9,7 @@ from uuid import NAMESPACE_DNS, uuid5
 
 from aiohttp import web
 
-from airflow_provider_checkly.emulator.http import Problem
+from airflow_provider_checkly.emulator.http import CREATED_AT, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.emulator.http import JSON
 
 WINDOW_SECONDS: Final = 60.0
+# Requests per window of operations with a limit of their own, besides that of the account.
+OPERATION_LIMITS: Final = {"/v2/check-results/{checkId}": 60}
 PUBLIC_LOCATIONS: Final = {
     "us-east-1": "N. Virginia",
     "us-east-2": "Ohio",
@@ -48,7 +50,7 @@ class RateLimit:
     """A limit of requests per window of 60 seconds; 0 or None is no limit. `clock` gives Unix seconds."""
 
     def __init__(self, limit: int | None, clock: Callable[[], float]) -> None:
-        self.limit = limit
+        self._limit = limit
         self._clock = clock
         self._reset_at = -math.inf
         self._taken = 0
@@ -59,7 +61,7 @@ class RateLimit:
         if now >= self._reset_at:
             self._reset_at, self._taken = now + WINDOW_SECONDS, 0
         self._taken += 1
-        if self.limit and self._taken > self.limit:
+        if self._limit and self._taken > self._limit:
             # Rounded up, so that obeying is enough.
             seconds, reset_at = math.ceil(self._reset_at - now), math.ceil(self._reset_at)
             raise Problem(429, headers={"Retry-After": f"{seconds}", "X-RateLimit-Reset": f"{reset_at}"})
@@ -93,7 +95,15 @@ class Locations:
     async def list_private(self, _: web.Request) -> web.Response:
         """Answer with the private locations."""
         return web.json_response(
-            [{"id": private_location_id(slug), "slugName": slug, "name": slug} for slug in self._private]
+            [
+                {
+                    "id": private_location_id(slug),
+                    "slugName": slug,
+                    "name": slug,
+                    "created_at": CREATED_AT,
+                }
+                for slug in self._private
+            ]
         )
 
 
@@ -104,10 +114,14 @@ class Accounts:
     anything else.
     """
 
-    def __init__(self, account_id: str, api_key: str, limit: RateLimit) -> None:
+    def __init__(
+        self, account_id: str, api_key: str, rate_limit: int | None, clock: Callable[[], float]
+    ) -> None:
         self._account_id = account_id
         self._api_key = api_key
-        self._limit = limit
+        self._limit = RateLimit(rate_limit, clock)
+        limits = OPERATION_LIMITS if rate_limit else {}
+        self._operation_limits = {path: RateLimit(limit, clock) for path, limit in limits.items()}
 
     def routes(self) -> list[web.RouteDef]:
         """Return the endpoints."""
@@ -132,6 +146,9 @@ class Accounts:
         if named != self._account_id and (named or request.path != "/v1/accounts"):
             raise Problem(403)
         self._limit.take()
+        resource = request.match_info.route.resource
+        if resource and resource.canonical in self._operation_limits:
+            self._operation_limits[resource.canonical].take()
 
     async def list(self, _: web.Request) -> web.Response:
         """Answer with the accounts of the key."""

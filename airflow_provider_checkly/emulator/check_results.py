@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from airflow_provider_checkly.emulator import results
+from airflow_provider_checkly.emulator.accounts import PUBLIC_LOCATIONS
 from airflow_provider_checkly.emulator.checks import CHECK_TYPES
 from airflow_provider_checkly.emulator.http import Problem, Query, read_id, timestamp
 
@@ -51,14 +52,21 @@ class CheckResults:
 
     async def list(self, request: web.Request) -> web.Response:
         """Answer with the results of a check, newest first, a page at a time."""
-        check, query = find_check(self._model, request), Query(request)
+        check, query = self._model.find_check(read_id(request, "checkId")), Query(request)
         limit, fields = query.whole("limit", 10, 100), _fields(query)
-        everything = sorted(self._model.results(check), key=lambda result: result.started_at, reverse=True)
+        location, check_type = (
+            query.word("location", [*PUBLIC_LOCATIONS]),
+            query.word("checkType", [*CHECK_TYPES]),
+        )
+        wanted = check is not None and check_type in (None, check.checkType)
+        everything = self._model.results(check) if check and wanted else []
+        everything.sort(key=lambda result: result.started_at, reverse=True)
         start = query.older([result.id for result in everything])
-        found = [result for result in everything[start:] if _admitted(query, result)]
-        entries = found[:limit]
-        shown = [_narrow(self._json(request, check, result), fields) for result in entries]
-        next_id = entries[-1].id if len(found) > limit else None
+        found = [
+            one for one in everything[start:] if location in (None, one.location) and _admitted(query, one)
+        ]
+        shown = [_narrow(self._json(request, check, result), fields) for result in found[:limit] if check]
+        next_id = found[limit - 1].id if len(found) > limit else None
         return web.json_response({"length": len(shown), "entries": shown, "nextId": next_id})
 
     async def find(self, request: web.Request) -> web.Response:

@@ -9,8 +9,9 @@ from aiohttp import web
 
 from airflow_provider_checkly.emulator.accounts import PUBLIC_LOCATIONS
 from airflow_provider_checkly.emulator.check_results import find_check
-from airflow_provider_checkly.emulator.http import Problem, Query, timestamp
-from airflow_provider_checkly.emulator.result_details import HOST, RUNTIME
+from airflow_provider_checkly.emulator.checks import CHECK_TYPES
+from airflow_provider_checkly.emulator.http import CREATED_AT, Problem, Query, timestamp
+from airflow_provider_checkly.emulator.result_details import RUNTIME, checked_url
 from airflow_provider_checkly.emulator.results import response_time
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.emulator.model import Model, Result
 
 STATUSES: Final = ("passing", "failing", "degraded")
-MADE_AT: Final = "2025-01-01T00:00:00.000Z"
 PINGS: Final = "/ping/"
 
 
@@ -63,8 +63,10 @@ class Checks:
 
     def _selected(self, query: Query) -> list[Check]:
         """Return the checks that have any of the tags and match all other filters."""
+        query.flag("applyGroupSettings")
         tags = set(query.texts("tag"))
-        kind = query.text("checkType")
+        kind = query.word("checkType", [*CHECK_TYPES])
+        url = query.text("apiCheckUrlFilterPattern", 1)
         name = (query.text("search") or "").lower()
         status = query.word("status", STATUSES)
         return [
@@ -72,6 +74,7 @@ class Checks:
             for check in self._model.checks
             if (not tags or tags & set(check.tags))
             and kind in (None, check.checkType)
+            and (url is None or (check.checkType == "API" and url in checked_url(check.name)))
             and name in check.name.lower()
             and status in (None, _status_word(self._judged(check)))
         ]
@@ -98,7 +101,7 @@ def status_json(check: Check, results: Sequence[Result]) -> dict[str, JSON]:
         "lastRunLocation": last.location if last else None,
         "lastCheckRunId": last.sequence_id if last else None,
         "sslDaysRemaining": None,
-        "created_at": MADE_AT,
+        "created_at": CREATED_AT,
         "updated_at": timestamp(last.stopped_at) if last else None,
     }
 
@@ -110,7 +113,7 @@ def _status_word(results: Sequence[Result]) -> str:
 
 def check_json(check: Check) -> dict[str, JSON]:
     """Return a check."""
-    request: dict[str, JSON] = {"url": f"https://{HOST}/", "method": "GET"}
+    request: dict[str, JSON] = {"url": checked_url(check.name), "method": "GET"}
     return {
         "id": check.id,
         "name": check.name,
@@ -127,7 +130,7 @@ def check_json(check: Check) -> dict[str, JSON]:
         "runtimeId": RUNTIME,
         "scriptPath": None,
         **({"request": request} if check.type.has_url else {}),
-        "created_at": MADE_AT,
+        "created_at": CREATED_AT,
         "updated_at": None,
     }
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from aiohttp import web
 
-from airflow_provider_checkly.emulator.accounts import DEFAULT_LOCATION, Accounts, Locations, RateLimit
+from airflow_provider_checkly.emulator.accounts import DEFAULT_LOCATION, Accounts, Locations
 from airflow_provider_checkly.emulator.check_results import CheckResults
 from airflow_provider_checkly.emulator.check_routes import PINGS, Checks, Heartbeats
 from airflow_provider_checkly.emulator.check_sessions import CheckSessions
@@ -22,6 +22,7 @@ from airflow_provider_checkly.emulator.error_groups import ErrorGroupRoutes, Err
 from airflow_provider_checkly.emulator.faults import Fault, Unanswered, apply_fault
 from airflow_provider_checkly.emulator.http import Problem
 from airflow_provider_checkly.emulator.model import Model
+from airflow_provider_checkly.emulator.pages import PAGES, Pages
 from airflow_provider_checkly.emulator.testsession_list import TestSessionList
 from airflow_provider_checkly.emulator.testsessions import TestSessions
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.emulator.model import Session, TestSession
 
 HOST: Final = "127.0.0.1"
+WITHOUT_KEY: Final = (PINGS, PAGES, "/favicon.ico")
 DEFAULT_KEY: Final = "cu_emulator"
 DEFAULT_ACCOUNT: Final = "acc00000-0000-4000-8000-000000000001"
 # How many clients may connect in the same instant.
@@ -49,10 +51,10 @@ class Emulator:
     """A local Checkly: `with Emulator() as emulator:` serves on 127.0.0.1 until the block ends.
 
     `checks` is the account's checks (None: the default ones), `speed` divides how long they take,
-    `rate_limit` is in requests per 60 s (None: no limit), `retry_after` is what a 408 says in seconds (None:
-    no header), `host_port` 0 picks a free port, `private_locations` are the slugs where test sessions may run
-    besides public regions, `rca` says whether the plan has root-cause analyses. `log` is called with every
-    finished request.
+    `rate_limit` is in requests per 60 s (None: no limit, nor those of single operations), `retry_after` is
+    what a 408 says in seconds (None: no header), `host_port` 0 picks a free port, `private_locations` are the
+    slugs where test sessions may run besides public regions, `rca` says whether the plan has root-cause
+    analyses. `log` is called with every finished request.
     """
 
     def __init__(
@@ -76,7 +78,7 @@ class Emulator:
         self.groups = ErrorGroups(self.model)
         self._heartbeats = Heartbeats(self.model)
         self._controls = Controls()
-        self._accounts = Accounts(self.account_id, api_key, RateLimit(rate_limit, time.time))
+        self._accounts = Accounts(self.account_id, api_key, rate_limit, time.time)
         locations = Locations(private_locations)
         self._routes = [
             *self._accounts.routes(),
@@ -88,6 +90,7 @@ class Emulator:
             *CheckResults(self.model).routes(),
             *ErrorGroupRoutes(self.groups, rca=rca).routes(),
             *self._heartbeats.routes(),
+            *Pages(self.model).routes(),
             *self._controls.routes(),
         ]
         self._log = log
@@ -140,6 +143,7 @@ class Emulator:
     def __enter__(self) -> Self:
         listener = socket.create_server((HOST, self._port), backlog=BACKLOG)
         self._port = listener.getsockname()[1]
+        self.model.pages_url = f"{self.url}{PAGES}/{self.account_id}"
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         ready = threading.Event()
@@ -199,7 +203,7 @@ class Emulator:
         return await apply_fault(fault, request, checkly) if fault else await checkly(request)
 
     async def _admitted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not request.path.startswith(PINGS):
+        if request.path != "/" and not request.path.startswith(WITHOUT_KEY):
             self._accounts.admit(request)
         return await handler(request)
 

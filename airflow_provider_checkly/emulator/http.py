@@ -26,6 +26,8 @@ STILL_RUNNING: Final = (
 # Messages of errors that say no more, as in the examples of Checkly's OpenAPI document.
 MESSAGES: Final = {401: "Bad Token", 408: STILL_RUNNING.format("Check session")}
 NAMES: Final = {408: "Request Time-out"}
+# When checks and locations were made.
+CREATED_AT: Final = "2025-01-01T00:00:00.000Z"
 NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 FLAGS: Final = {"true": True, "false": False}
 
@@ -226,9 +228,10 @@ class Query:
         return None if found is None else float(found)
 
     def whole(self, name: str, default: int, highest: float = math.inf) -> int:
-        """Return a whole number from 1 up; an empty one is the default."""
-        found = self._query.get(name) or str(default)
-        if not (found.isascii() and found.isdigit()) or not 1 <= int(found) <= highest:
+        """Return a whole number from 1 up, which may be written as `1.0`; an empty one is the default."""
+        text = self._query.get(name) or str(default)
+        found = float(text) if NUMBER.fullmatch(text) else math.nan
+        if not (1 <= found <= highest and found.is_integer()):
             raise Problem(400, f'"{name}" must be an integer from 1 to {highest}.')
         return int(found)
 

@@ -188,7 +188,7 @@ def test_status(result: Result) -> TestStatus:
 class Model:
     """The state of one account. `clock` gives Unix seconds; `speed` divides how long the checks take.
 
-    `pages_url` is where people look at its sessions.
+    `pages_url` is the address of the pages that show its sessions.
     """
 
     def __init__(
@@ -198,7 +198,7 @@ class Model:
         self.checks = tuple(checks)
         self.clock = clock
         self.speed = speed
-        self.pages_url = f"https://app.checklyhq.com/accounts/{account_id}"
+        self.pages_url = f"/accounts/{account_id}"
         self._sessions: dict[str, Session] = {}
         self._tests: dict[str, TestSession] = {}
 

@@ -60,7 +60,7 @@ class ResultContext:
     @property
     def url(self) -> str:
         """Return the page that the check looks at."""
-        return f"https://{HOST}/{re.sub('[^a-z0-9]+', '-', self.name.lower()).strip('-')}"
+        return checked_url(self.name)
 
     def urls(self, kind: AssetType) -> list[JSON]:
         """Return the URLs of the files of a kind."""
@@ -74,6 +74,11 @@ class ResultContext:
             (self.stopped_at, "INFO", "Run finished"),
         ]
         return [{"time": round(at * 1000), "level": level, "msg": text} for at, level, text in lines]
+
+
+def checked_url(name: str) -> str:
+    """Return the page that a check of that name looks at."""
+    return f"https://{HOST}/{re.sub('[^a-z0-9]+', '-', name.lower()).strip('-')}"
 
 
 def assertion(

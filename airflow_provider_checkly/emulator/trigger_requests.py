@@ -51,8 +51,11 @@ def _has_all(check: Check, group: tuple[str, ...]) -> bool:
 
 
 def parse_target(body: JSON, *, single: bool) -> Target:
-    """Return the target of a trigger's body; `single` also takes one value for a list, as v1 does."""
-    if body is None:
+    """Return the target of a trigger's body.
+
+    `single` is for v1, which also takes one value for a list, and no body at all.
+    """
+    if body is None and single:
         return Target()
     fields = Fields(body)
     fields.flag("refreshCache")

@@ -33,6 +33,9 @@ def numbers(client: Any, query: str) -> tuple[list[int], str]:
         ("tag[]=infra&tag[]=flaky", [12, 13, 14], "0-3/3"),
         ("checkType=MULTI_STEP", [5, 10], "0-2/2"),
         ("search=HOMEPAGE", [1, 2, 15], "0-3/3"),
+        ("apiCheckUrlFilterPattern=example.com/homepage", [1], "0-1/1"),
+        ("apiCheckUrlFilterPattern=page&applyGroupSettings=true", [1, 15], "0-2/2"),
+        ("limit=10.0&page=1.0&tag=infra", [12, 13], "0-2/2"),
         ("status=failing", [3, 5], "0-2/2"),
         ("status=degraded", [4], "0-1/1"),
         ("status=passing&limit=2", [1, 2], "0-2/13"),
@@ -42,7 +45,13 @@ def test_checks(client: Any, query: str, found: list[int], content_range: str) -
     assert numbers(client, query) == (found, content_range)
 
 
-@pytest.mark.parametrize("query", ["limit=101", "limit=0", "page=0", "page=x", "status=odd"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("limit=101", "limit=0", "page=0", "page=x", "page=1.5", "status=odd", "checkType=HTTP"),
+        *("apiCheckUrlFilterPattern=", "applyGroupSettings=1"),
+    ],
+)
 def test_bad_queries_are_400(client: Any, query: str) -> None:
     assert client.get(f"/v1/checks?{query}").status_code == 400
 

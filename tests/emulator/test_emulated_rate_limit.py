@@ -7,6 +7,7 @@ import pytest
 
 from airflow_provider_checkly.emulator import Emulator
 from airflow_provider_checkly.emulator.accounts import RateLimit
+from airflow_provider_checkly.emulator.default_checks import FAILS, PASSES
 from airflow_provider_checkly.emulator.http import Problem
 
 
@@ -22,6 +23,16 @@ def test_the_request_above_the_limit_is_429(connect: Any) -> None:
         assert before + 59 <= int(answer.headers["X-RateLimit-Reset"]) <= before + 62
         assert stranger.get("/v1/accounts").status_code == 401
         assert client.get("/_emulator/requests").status_code == 200
+
+
+@pytest.mark.parametrize(("rate_limit", "last"), [(600, 429), (None, 200), (0, 200)])
+def test_the_list_of_results_has_a_limit_of_its_own(connect: Any, rate_limit: int | None, last: int) -> None:
+    with Emulator(rate_limit=rate_limit) as checkly:
+        client = connect(checkly)
+        path = f"/v2/check-results/{PASSES}"
+        assert {client.get(path).status_code for _ in range(60)} == {200}
+        assert client.get(f"/v2/check-results/{FAILS}").status_code == last
+        assert client.get(f"/v1/checks/{PASSES}").status_code == 200
 
 
 @pytest.mark.parametrize("limit", [None, 0])

@@ -40,7 +40,7 @@ def test_one_session_has_all_checks_at_one_place(client: Any) -> None:
     account = client.emulator.account_id
     assert session["name"] == "DAG run 7"
     assert session["testSessionLink"] == (
-        f"https://app.checklyhq.com/accounts/{account}/test-sessions/{session['testSessionId']}"
+        f"{client.emulator.url}/accounts/{account}/test-sessions/{session['testSessionId']}"
     )
     assert (session["status"], session["stoppedAt"], session["errorGroupIds"]) == ("RUNNING", None, [])
     for result in session["results"]:
@@ -366,6 +366,7 @@ def test_locations(connect: Any) -> None:
         start(client, runLocation="cellar")
     assert {"region": "eu-central-1", "name": "Frankfurt"} in public
     assert [one["slugName"] for one in private] == ["cellar"]
+    assert private[0]["created_at"]
 
 
 def test_five_hundred_checks_in_one_session(connect: Any) -> None:
