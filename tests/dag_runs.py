@@ -42,6 +42,7 @@ class DagRunner:
             "AIRFLOW_HOME": home,
             "AIRFLOW__CORE__DAGS_FOLDER": f"{home}/dags",
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
         }
@@ -70,17 +71,20 @@ class DagRunner:
         environment: Mapping[str, str],
         conf: Mapping[str, Any] | None = None,
         changes: Mapping[str, Any] | None = None,
+        answers: Mapping[str, str] | None = None,
     ) -> DagRun:
         """Run the DAG of a file.
 
         :param conf: of the run, as `dag.test(run_conf=...)` takes it.
-        :param changes: of attributes, e.g. `{"gate.timeout": 2}`.
+        :param changes: of attributes, e.g. `{"gate.timeout": 2}`, or `{".deadline": None}` of the DAG.
+        :param answers: of a person, by task.
         """
         job = {
             "file": str(file.resolve()),
             "environment": dict(environment),
             "conf": dict(conf or {}),
             "changes": dict(changes or {}),
+            "answers": dict(answers or {}),
         }
         assert self._process.stdin
         self._process.stdin.write(json.dumps(job) + "\n")

@@ -1,8 +1,9 @@
-"""Runs DAG files one after the other in one Airflow, as `airflow dags test` does: a job per line in, a result per line out.
+"""Runs DAG files one after the other in one Airflow, as `airflow dags test` does.
 
     dag_worker.py HOME
 
-HOME is an empty folder. It is a process of its own since `dag.test()` changes much of the process it runs in.
+HOME is an empty folder. Each line of standard input is a job, each line of standard output a result. It is a
+process of its own, since `dag.test()` changes much of the process it runs in.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import shutil
 import sys
+import threading
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -63,8 +65,10 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     dag = load(file)
     for path, value in job["changes"].items():
         task_id, _, attribute = path.partition(".")
-        setattr(dag.get_task(task_id), attribute, value)
+        setattr(dag.get_task(task_id) if task_id else dag, attribute, value)
     started = time.monotonic()
+    for task_id, option in job["answers"].items():
+        threading.Thread(target=answer, args=(dag.dag_id, task_id, option), daemon=True).start()
     dag_run = dag.test(run_conf=job["conf"] or None)
     return {
         "seconds": time.monotonic() - started,
@@ -72,6 +76,25 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
         "state": str(getattr(dag_run.state, "value", dag_run.state)),
         **database(dag.dag_id, dag_run.run_id),
     }
+
+
+def answer(dag_id: str, task_id: str, option: str) -> None:
+    """Answer the question of a task as a person does in the UI, once it is asked."""
+    from airflow.api_fastapi.app import create_app
+    from fastapi.testclient import TestClient
+
+    with TestClient(create_app("core"), base_url="http://testserver/api/v2") as api:
+        token = api.get("http://testserver/auth/token").json()["access_token"]
+        api.headers["Authorization"] = f"Bearer {token}"
+        path = f"/dags/{dag_id}/dagRuns/~/hitlDetails"
+        while not (asked := api.get(path, params={"response_received": False}).json()["hitl_details"]):
+            time.sleep(0.2)
+        run_id = asked[0]["task_instance"]["dag_run_id"]
+        done = api.patch(
+            f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails",
+            json={"chosen_options": [option]},
+        )
+        print(f"ANSWER {option}: {done.status_code} {done.text}", flush=True)
 
 
 def database(dag_id: str, run_id: str) -> dict[str, Any]:
@@ -84,7 +107,9 @@ def database(dag_id: str, run_id: str) -> dict[str, Any]:
         tasks = session.query(taskinstance.TaskInstance).filter_by(dag_id=dag_id, run_id=run_id).all()
         values = session.query(model).filter_by(dag_id=dag_id, run_id=run_id).all()
         return {
-            "tasks": {key(task): task.state and str(getattr(task.state, "value", task.state)) for task in tasks},
+            "tasks": {
+                key(task): task.state and str(getattr(task.state, "value", task.state)) for task in tasks
+            },
             "labels": {key(task): task.rendered_map_index for task in tasks},
             "xcom": {f"{key(value)}.{value.key}": plain(model.deserialize_value(value)) for value in values},
         }
