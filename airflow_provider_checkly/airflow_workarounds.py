@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.common.compat.sdk import XCom, conf
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS
 from asgiref.sync import sync_to_async
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 SETTLING_SECONDS: Final = 3.0
 DEFER_TIMEOUT_ERRORS: Final = frozenset({"Trigger timeout", "Trigger/execution timeout"})
+TRIGGER_FAILED: Final = "__fail__"
+"""The method that Airflow resumes if a trigger failed or took too long."""
 _under_way: Final[set[asyncio.Future[None]]] = set()
 
 
@@ -26,6 +29,8 @@ def min_deferral_seconds() -> float:
     process lingers, which takes up to `[workers] min_heartbeat_interval` (apache/airflow#67287). Delete with
     the last affected version, together with `not_before` of the trigger.
     """
+    if not AIRFLOW_V_3_1_PLUS:
+        return 0.0
     return float(conf.getint("workers", "min_heartbeat_interval", fallback=0) + SETTLING_SECONDS)
 
 
@@ -70,7 +75,16 @@ def is_defer_timeout(next_method: str, next_kwargs: Mapping[str, Any] | None) ->
 
     All versions: Airflow tells a time-out only by the text of the error, which differs between 2.11 and 3.
     """
-    return next_method == "__fail__" and (next_kwargs or {}).get("error") in DEFER_TIMEOUT_ERRORS
+    return next_method == TRIGGER_FAILED and (next_kwargs or {}).get("error") in DEFER_TIMEOUT_ERRORS
+
+
+def template_dag(dag: Any) -> Any:
+    """Return a DAG that can render templates, else None.
+
+    Airflow 3.0 to 3.3: `dag.test()` gives callbacks a serialized DAG, which cannot, so that every notifier
+    of a DAG fails (apache/airflow#64649). Delete once that is fixed in the oldest supported version.
+    """
+    return dag if hasattr(dag, "get_template_env") else None
 
 
 def form_behaviour(behaviour: JsonObject) -> dict[str, Any]:

@@ -158,11 +158,10 @@ class ChecklyBaseHook(BaseHook):
         with ThreadPoolExecutor(MAX_PARALLEL) as threads:
             cancelled = list(threads.map(cancel, ids))
         log.info(
-            "Asked Checkly to cancel %d of %d %ss. Checkly stops Playwright Check Suites only; other checks "
-            "run to their end.",
+            "Asked Checkly to cancel %d of %s. Checkly stops Playwright Check Suites only; other checks run "
+            "to their end.",
             sum(cancelled),
-            len(cancelled),
-            kind.name,
+            kind.count(len(cancelled)),
         )
 
     def _cancel(self, kind: SessionKind, until: float, session_id: str) -> bool:
@@ -185,7 +184,7 @@ def _advice(error: ChecklyError) -> str:
         case ChecklyAuthError():
             return (
                 "Checkly accepts the API key, but not for this account ID (login of the connection) or this "
-                "action. To trigger checks, a key needs the role Read & Run."
+                "action."
             )
         case ChecklyPlanLimit():
             return "The plan of the account does not include this."

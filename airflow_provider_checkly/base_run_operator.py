@@ -95,9 +95,8 @@ class BaseRunOperator(BaseSessionOperator):
             if self.deferrable:
                 return self._finish(context, self._look_then_defer(polling, until))
             log.info(
-                "Waiting on this worker for %d %ss. deferrable=True would free its slot.",
-                len(polling.ids),
-                self.kind.name,
+                "Waiting on this worker for %s. deferrable=True would free its slot.",
+                self.kind.count(len(polling.ids)),
             )
             return self._finish(context, self._wait_here(polling, until))
 
@@ -139,7 +138,7 @@ class BaseRunOperator(BaseSessionOperator):
         earlier = started.earlier() if self.reattach or self.retry_failed else []
         failed = self._to_repeat(earlier) if earlier else []
         if earlier and not failed and self.reattach:
-            log.info("Continuing with the %d %ss of an earlier try.", len(earlier), self.kind.name)
+            log.info("Continuing with %s of an earlier try.", self.kind.count(len(earlier)))
             return earlier
         self._refuse_empty_templates()
         with started.starting():
@@ -182,6 +181,7 @@ class BaseRunOperator(BaseSessionOperator):
         ids = [models.session_id(session) for session in sessions]
         context["ti"].xcom_push(key=self.kind.ids_key, value=ids)
         self._push_link(context, sessions)
+        self._label_mapped_task(context, sessions)
         for session in sessions:
             log.info('Started %s "%s": %s', self.kind.name, models.label(session), models.link(session))
 

@@ -12,7 +12,7 @@ from airflow_provider_checkly.api.endpoints import StillRunning
 from airflow_provider_checkly.api.models import CHECK_SESSION, TEST_SESSION, uuid
 from airflow_provider_checkly.api.polling import Polling
 from airflow_provider_checkly.api.text import one_line
-from airflow_provider_checkly.base_hook import RETRY_SECONDS, ChecklyBaseHook
+from airflow_provider_checkly.base_hook import RETRY_SECONDS
 from airflow_provider_checkly.exceptions import (
     ChecklyError,
     ChecklyNotFound,
@@ -20,6 +20,7 @@ from airflow_provider_checkly.exceptions import (
     ChecksTimedOut,
     NoMatchingChecks,
 )
+from airflow_provider_checkly.status_hook import ChecklyStatusHook
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -50,7 +51,7 @@ MAX_EXPLAINED: Final = 10
 """Checks that are read to explain why they did not run."""
 
 
-class ChecklyHook(ChecklyBaseHook):
+class ChecklyHook(ChecklyStatusHook):
     """Call Checkly's API with the credentials of an Airflow connection of type `checkly`.
 
     Methods return Checkly's documents as typed dicts and raise a `ChecklyError` (see

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_checkly import arguments, test_session_options
 from airflow_provider_checkly.api import models
-from airflow_provider_checkly.base_operator import DEFERRABLE
+from airflow_provider_checkly.base_checkly_operator import DEFERRABLE
 from airflow_provider_checkly.base_run_operator import BaseRunOperator
 from airflow_provider_checkly.hooks import ChecklyHook
 

@@ -1,123 +1,21 @@
-"""Sensors that wait for sessions started elsewhere."""
+"""Sensors that wait for sessions started elsewhere, and for checks to be healthy."""
 
 from __future__ import annotations
 
-import logging
-import math
-import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import AirflowSensorTimeout, BaseSensorOperator, PokeReturnValue
-
-from airflow_provider_checkly import arguments, events
+from airflow_provider_checkly import arguments
 from airflow_provider_checkly.api import models
-from airflow_provider_checkly.api.endpoints import MAX_WAIT_SECONDS
-from airflow_provider_checkly.api.polling import Polling
-from airflow_provider_checkly.base_operator import DEFERRABLE, BaseSessionOperator
-from airflow_provider_checkly.exceptions import ChecklyError, ChecksTimedOut
+from airflow_provider_checkly.base_checkly_operator import DEFERRABLE
+from airflow_provider_checkly.base_sensor import BaseSessionSensor
 from airflow_provider_checkly.hooks import ChecklyHook
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import timedelta
 
-    from airflow.providers.common.compat.sdk import Context
-
-    from airflow_provider_checkly.api.http import JsonObject
-    from airflow_provider_checkly.api.polling import WaitResult
     from airflow_provider_checkly.arguments import FailStatus
     from airflow_provider_checkly.gate import Gate
-
-log = logging.getLogger(__name__)
-
-
-class BaseSessionSensor(BaseSessionOperator, BaseSensorOperator):
-    """What both sensors share: three ways to wait, one gate. They never cancel."""
-
-    _until = math.inf
-
-    def __init__(
-        self, *, mode: str = "poke", poke_interval: float | timedelta | None = None, **kwargs: Any
-    ) -> None:
-        if poke_interval is None:
-            poke_interval = 60 if mode == "reschedule" else 1
-        super().__init__(mode=mode, poke_interval=poke_interval, **kwargs)
-        arguments.positive_seconds(self.timeout, "timeout")
-
-    @property
-    def _given_ids(self) -> object:
-        """The ids as the DAG author gave them."""
-        return getattr(self, self.kind.ids_key)
-
-    def execute(self, context: Context) -> JsonObject | list[JsonObject]:
-        """Wait as `deferrable` and `mode` say."""
-        with self._task_errors(context):
-            polling = self._get_polling()
-            self._until = self._deadline(context, self.timeout)
-            if self.deferrable:
-                return self._value(context, self._look_then_defer(polling, self._until))
-            if not self.reschedule:
-                log.info(
-                    "Waiting on this worker. deferrable=True (with a triggerer) or mode='reschedule' would "
-                    "free its slot."
-                )
-            try:
-                found: JsonObject | list[JsonObject] = super().execute(context)
-            except AirflowSensorTimeout as error:
-                if isinstance(error, ChecklyError):
-                    raise
-                result = polling.result(late=True)
-                raise ChecksTimedOut(f"{error} Still running: {', '.join(result.unfinished)}.") from None
-            return found
-
-    def poke(self, context: Context) -> PokeReturnValue:
-        """Ask once; done when all sessions have ended."""
-        polling = self._get_polling()
-        result = self._read_in_turn(polling) if self.reschedule else self._poll(polling)
-        if result.unfinished and not result.late:
-            return PokeReturnValue(is_done=False)
-        return PokeReturnValue(is_done=True, xcom_value=self._value(context, result))
-
-    def execute_complete(self, context: Context, event: object) -> JsonObject | list[JsonObject]:
-        """Conclude from the event of the trigger."""
-        with self._task_errors(context):
-            return self._value(context, events.from_event(event))
-
-    def _get_polling(self) -> Polling:
-        """Return the wait of this process; it remembers sessions between pokes."""
-        if self._polling is None:
-            ids = arguments.session_ids(self._given_ids, self.kind.ids_key)
-            self._polling = Polling(self.kind, ids)
-        return self._polling
-
-    def _value(self, context: Context, result: WaitResult) -> JsonObject | list[JsonObject]:
-        """Conclude; return one session if one id was given as a string, else a list."""
-        sessions = events.sessions_for_xcom(self._conclude(context, result))
-        given = self._given_ids
-        is_single = isinstance(given, str) and not given.strip().startswith("[")
-        return sessions[0] if is_single else sessions
-
-    def _poll(self, polling: Polling) -> WaitResult:
-        """Wait for one long poll, or for the rest of the time."""
-        poll_until = time.time() + MAX_WAIT_SECONDS
-        if self._until <= poll_until:
-            return self._wait_here(polling, self._until)
-        return replace(self._wait_here(polling, poll_until, last_look=False), late=False)
-
-    def _read_in_turn(self, polling: Polling) -> WaitResult:
-        """Read sessions until one has not ended."""
-        for session_id in list(polling.unfinished):
-            (session,) = self.hook.read_sessions([session_id], self.kind)
-            if not polling.record(session_id, session):
-                break
-        return polling.result()
-
-    def _skips_on(self, error: ChecklyError) -> bool:
-        return self.never_fail or super()._skips_on(error)
-
-    def _may_retry(self, error: ChecklyError) -> bool:
-        return not isinstance(error, ChecksTimedOut) and super()._may_retry(error)
 
 
 class ChecklyCheckSessionSensor(BaseSessionSensor):

@@ -29,12 +29,22 @@ ON_KILL_SECONDS: Final = 28.0
 ON_KILL_CANCEL_SECONDS: Final = 10.0
 
 
+class SessionsEvent(TriggerEvent):
+    """An event with a short `repr`: the triggerer logs each event it sends."""
+
+    def __repr__(self) -> str:
+        unfinished, late = len(self.payload["unfinished"]), self.payload["late"]
+        return f"SessionsEvent<unfinished={unfinished}, late={late}, error={self.payload['error']}>"
+
+    __str__ = __repr__
+
+
 @dataclass(eq=False, repr=False)
 class ChecklySessionTrigger(BaseTrigger):
     """Wait until sessions have ended or the deadline comes, and report the result in one event.
 
     :param checkly_conn_id: the connection; it is looked up in the triggerer.
-    :param session_ids: UUIDs in lower case.
+    :param session_ids: UUIDs in lower case; a long list is stored in a shorter form.
     :param deadline: absolute wall-clock time in seconds.
     :param kind: "check-sessions" or "test-sessions".
     :param stop_on: statuses that end the wait for all.
@@ -45,7 +55,7 @@ class ChecklySessionTrigger(BaseTrigger):
     """
 
     checkly_conn_id: str
-    session_ids: Sequence[str]
+    session_ids: Sequence[str] | str
     deadline: float
     _: KW_ONLY
     kind: KindName = "check-sessions"
@@ -58,7 +68,8 @@ class ChecklySessionTrigger(BaseTrigger):
     def __post_init__(self) -> None:
         """Prepare what is not stored."""
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow does not annotate it
-        self.session_ids, self.logged_ids = list(self.session_ids), list(self.logged_ids)
+        self.session_ids = events.unpack_ids(self.session_ids)
+        self.logged_ids = list(self.logged_ids)
         self.stop_on = sorted(self.stop_on)
         self._polling = Polling(
             SESSION_KINDS[self.kind], self.session_ids, frozenset(self.stop_on), frozenset(self.logged_ids)
@@ -67,6 +78,7 @@ class ChecklySessionTrigger(BaseTrigger):
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments, which hold no secrets."""
         arguments = {field.name: getattr(self, field.name) for field in fields(self)}
+        arguments["session_ids"] = events.pack_ids(self.session_ids)
         return f"{__name__}.ChecklySessionTrigger", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -76,7 +88,7 @@ class ChecklySessionTrigger(BaseTrigger):
         if pause:
             log.debug("Holding the event back for %.1f s; see min_deferral_seconds.", pause)
             await asyncio.sleep(pause)
-        yield TriggerEvent(events.to_event(result))
+        yield SessionsEvent(payload=events.to_event(result))
 
     async def _result(self) -> WaitResult:
         try:

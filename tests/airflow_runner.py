@@ -1,14 +1,19 @@
-"""Runs tasks as Airflow does, without a scheduler: execute, defer, trigger, resume."""
+"""Runs tasks as Airflow does, without a scheduler: execute, reschedule, defer, trigger, resume."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import time
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import pytest
+from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import TaskDeferred
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_checkly.triggers import ChecklySessionTrigger
 
@@ -31,7 +36,7 @@ class Store:
 
 @dataclass
 class TaskInstance:
-    """The part of a task instance that our tasks use."""
+    """The part of a task instance that our tasks and Airflow's sensors use."""
 
     task_id: str = "task"
     dag_id: str = "dag"
@@ -40,7 +45,11 @@ class TaskInstance:
     try_number: int = 1
     max_tries: int = 2
     start_date: datetime = field(default_factory=lambda: datetime.now(UTC))
+    first_rescheduled: datetime | None = None
     xcom: dict[str, Any] = field(default_factory=dict)
+
+    def get_first_reschedule_date(self, _context: Any) -> datetime | None:
+        return self.first_rescheduled
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.xcom[key] = json.loads(json.dumps(value))
@@ -68,13 +77,28 @@ def events(trigger: ChecklySessionTrigger) -> list[Any]:
 
 
 def run(task: BaseOperator, where: Any = None) -> Any:
-    """Run a task to its end, through the triggerer where it defers."""
+    """Run a task to its end: whenever Airflow would start a process, with a copy of the task."""
     where = where or context()
     try:
-        return task.execute(where)
+        return _execute(task, where)
     except TaskDeferred as deferred:
         (event,) = events(stored(deferred.trigger))
-        return task.resume_execution(deferred.method_name, {**(deferred.kwargs or {}), "event": event}, where)
+        next_kwargs = {**(deferred.kwargs or {}), "event": event}
+        return copy(task).resume_execution(deferred.method_name, next_kwargs, where)
+
+
+def _execute(task: BaseOperator, where: Any) -> Any:
+    """Execute a task until it is not rescheduled any more."""
+    while True:
+        try:
+            with pytest.MonkeyPatch.context() as patch:
+                if not AIRFLOW_V_3_0_PLUS:  # Airflow 2 looks into its database
+                    first = where["ti"].first_rescheduled
+                    patch.setattr("airflow.sensors.base._orig_start_date", lambda first=first, **_: first)
+                return copy(task).execute(where)
+        except AirflowRescheduleException:
+            where["ti"].first_rescheduled = where["ti"].first_rescheduled or datetime.now(UTC)
+            time.sleep(0.05)
 
 
 def defer(task: BaseOperator, where: Any = None) -> TaskDeferred:

@@ -17,12 +17,17 @@ os.environ |= {
 
 from typing import TYPE_CHECKING  # noqa: E402
 
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
 from airflow_provider_checkly.emulator import Emulator  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture
@@ -37,5 +42,5 @@ def checkly(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
 def _defers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let tasks defer without a look, and triggers report without holding back."""
     monkeypatch.setattr("airflow_provider_checkly.base_operator.INITIAL_WAIT_SECONDS", 0)
-    monkeypatch.setattr("airflow_provider_checkly.triggers.SETTLING", 0)
+    monkeypatch.setattr("airflow_provider_checkly.airflow_workarounds.SETTLING_SECONDS", 0)
     monkeypatch.setenv("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", "0")

@@ -33,6 +33,7 @@ TRIGGER_SECONDS: Final = 60
 ACCEPTED: Final = 202
 ONLY_CHECKLY: Final = frozenset({401, 402, 403, 404})
 """Statuses whose meaning depends on whether Checkly itself responded, and not a proxy."""
+FORBIDDEN: Final = 403
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +99,21 @@ def _message(response: Response, refusal: JsonObject) -> str:
     return quoted(response.body) if response.body and not refusal else "no message"
 
 
+def _needed_role(request: Request) -> str:
+    """Return the role that an API key needs for a request, "" if any key will do."""
+    if "maintenance-windows" in request.path and request.method != "GET":
+        return "Read & Write"
+    return "Read & Run" if request.path.endswith(("/trigger", "/cancel")) else ""
+
+
 def _advice(response: Response, refusal: JsonObject) -> str:
     if not refusal and response.status in ONLY_CHECKLY:
         return (
             " That is not an error of Checkly's API: a proxy or another server responded. "
             "Check the host of the connection."
         )
+    if response.status == FORBIDDEN and (role := _needed_role(response.request)):
+        return f" This needs an API key with the role {role}."
     if location := response.headers.get("location"):
         return f" It redirects to {quoted(location)}; set the host of the connection to the API itself."
     return ""

@@ -193,11 +193,12 @@ class Polling:
 
     def _record_end(self, session_id: str, session: JsonObject) -> None:
         if self.record(session_id, session) and session_id not in self.logged:
-            ended = len(self.ids) - len(self.unfinished)
-            log.info("%s", _progress(session, f"{ended} of {len(self.ids)}"))
-
-
-def _progress(session: JsonObject, count: str) -> str:
-    seconds, kind = models.seconds(session), models.kind_of(session).name
-    after = "" if seconds is None else f" after {seconds:.1f} s"
-    return f"{count} {kind}s ended: {models.label(session)} {models.status(session)}{after}."
+            seconds = models.seconds(session)
+            log.info(
+                "%s %s%s (%d of %s ended)",
+                models.label(session),
+                models.status(session),
+                "" if seconds is None else f" after {seconds:.1f} s",
+                len(self.ids) - len(self.unfinished),
+                self.kind.count(len(self.ids)),
+            )

@@ -49,6 +49,7 @@ A long poll takes little more than the given seconds.
 
 CONNECT_SECONDS: Final = 10.0
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+MAX_INLINE_BYTES: Final = 128 * 1024
 CHUNK_BYTES: Final = 64 * 1024
 MIN_REDACTED: Final = 8
 """Characters of a key that is replaced in responses; real keys are much longer."""
@@ -279,16 +280,23 @@ async def asend(sender: AsyncSender, endpoint: Endpoint[T], retry_seconds: float
     """
     end = time.monotonic() + retry_seconds
     try:
-        return endpoint.read(await sender(endpoint.request, retry_seconds))
+        return await _read(endpoint, await sender(endpoint.request, retry_seconds))
     except ChecklyError as error:
         failed = [error]
 
     async def again() -> T:
         if failed:
             raise failed.pop()
-        return endpoint.read(await sender(endpoint.request, end - time.monotonic()))
+        return await _read(endpoint, await sender(endpoint.request, end - time.monotonic()))
 
     return await retrying(AsyncRetrying, endpoint.request, end - time.monotonic())(again)
+
+
+async def _read(endpoint: Endpoint[T], response: Response) -> T:
+    """Read a response; a large one in a thread, since decoding it would block the event loop."""
+    if len(response.body) < MAX_INLINE_BYTES:
+        return endpoint.read(response)
+    return await asyncio.to_thread(endpoint.read, response)
 
 
 def run(steps: Steps, sender: Sender) -> WaitResult:
