@@ -7,7 +7,7 @@ const { createElement: h, useEffect, useState } = globalThis.React;
 const HEIGHTS = { failing: 16, warning: 11, tolerated: 11, degraded: 8, skipped: 8, passed: 5 };
 const BARS = 18;
 const LINE = 32;
-const WIDEST = 640;
+const WIDEST = 600;
 
 export function HistoryTab(props) {
   const [{ runs, entries, total, error, isReading }, setRead] = useState({ runs: [], entries: [] });

@@ -22,7 +22,12 @@ BAD_LINK = "javascript:document.title='owned'"
 def check(name: str, status: str = "PASSED", ms: float = 400, **fields: Any) -> dict[str, Any]:
     """Return a check as XCom `gate` holds it."""
     locations = [
-        {"location": place, "status": status, "response_time_ms": round(ms * by), "link": f"{LINK}{name}/{place}"}
+        {
+            "location": place,
+            "status": status,
+            "response_time_ms": round(ms * by),
+            "link": f"{LINK}{name}/{place}",
+        }
         for place, by in PLACES.items()
     ]
     return {
@@ -101,14 +106,20 @@ CASES: dict[str, dict[str, Any]] = {
             "After 3600 s, 1 of 2 checks has not ended: Nightly suite. Cancelled at Checkly.",
             [
                 check("Home page"),
-                check("Nightly suite", "PROGRESS", reasons=["has not ended"], response_time_ms=None, locations=[]),
+                check(
+                    "Nightly suite",
+                    "PROGRESS",
+                    reasons=["has not ended"],
+                    response_time_ms=None,
+                    locations=[],
+                ),
             ],
         )
     },
     "error": {
         "gate": gate(
             "error",
-            "Checkly refused the API key of connection checkly_default (401). Make a new key and put it there.",
+            "Checkly refused the API key of connection checkly_default (401). Put a new key there.",
             [],
             rules=[],
         )
@@ -121,7 +132,11 @@ CASES: dict[str, dict[str, Any]] = {
             "failed",
             "3 of 400 checks did not pass: Check 0, Check 1, Check 2.",
             [
-                check(f"Check {n}", *(["FAILED", 2300] if n < 3 else []), reasons=["above 2000 ms"] if n < 3 else [])
+                check(
+                    f"Check {n}",
+                    *(["FAILED", 2300] if n < 3 else []),
+                    reasons=["above 2000 ms"] if n < 3 else [],
+                )
                 for n in range(30)
             ],
             omitted=370,
@@ -143,9 +158,13 @@ CASES: dict[str, dict[str, Any]] = {
             "failed",
             HOSTILE,
             [
-                check(HOSTILE, "FAILED", reasons=[HOSTILE], details=[HOSTILE, {"__proto__": 1}], link=BAD_LINK),
+                check(
+                    HOSTILE, "FAILED", reasons=[HOSTILE], details=[HOSTILE, {"__proto__": 1}], link=BAD_LINK
+                ),
                 check(LONG, "FAILED", reasons=[LONG.replace(" ", "")], type=HOSTILE),
-                check(RIGHT_TO_LEFT, "FAILED", locations="none", response_time_ms="<b>1</b>", reasons={"a": 1}),
+                check(
+                    RIGHT_TO_LEFT, "FAILED", locations="none", response_time_ms="<b>1</b>", reasons={"a": 1}
+                ),
                 {"name": None, "severity": "harmless", "locations": [None, {"link": BAD_LINK}], "status": {}},
             ],
             rules=[{"rule": HOSTILE, "required": "at most 2e999 ms", "actual": None, "met": "no"}],
