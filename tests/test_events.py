@@ -261,7 +261,9 @@ def test_keys_that_airflow_keeps_for_itself() -> None:
     assert back["results"] == [
         {"checkly__classname__": "x", "a": {"checkly__id__": 1}, "b": [{"checkly__type": "dict"}]}
     ]
-    assert "__classname__" not in json.dumps(WaitResult((ID(1),), (upset,)).to_event()).replace("checkly__", "")
+    assert "__classname__" not in json.dumps(WaitResult((ID(1),), (upset,)).to_event()).replace(
+        "checkly__", ""
+    )
 
 
 def test_text_that_no_database_takes() -> None:
