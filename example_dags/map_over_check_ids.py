@@ -27,5 +27,4 @@ with DAG(
         task_id="check",
         deferrable=True,
         timeout=600,
-        map_index_template="{{ check_names | default(task.check_ids) }}",
     ).expand(check_ids=checks_of_this_release())

@@ -15,11 +15,13 @@ from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
-from airflow_provider_checkly import triggers
+from airflow_provider_checkly.operators import ChecklyRunChecksOperator
+from airflow_provider_checkly.triggers import ChecklySessionTrigger
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator
-    from airflow.triggers.base import BaseTrigger
+
+    from airflow_provider_checkly.emulator import Emulator, Record
 
 
 @dataclass
@@ -61,15 +63,14 @@ def context(ti: TaskInstance | None = None, store: Store | None = None) -> Any:
     return {"ti": ti or TaskInstance(), **({"task_state_store": store} if store else {})}
 
 
-def stored(trigger: Any) -> Any:
+def stored(trigger: ChecklySessionTrigger) -> ChecklySessionTrigger:
     """A trigger as it comes out of the database."""
     path, arguments = trigger.serialize()
-    module, _, name = path.rpartition(".")
-    assert module == triggers.__name__
-    return getattr(triggers, name)(**json.loads(json.dumps(arguments)))
+    assert path == f"{ChecklySessionTrigger.__module__}.{ChecklySessionTrigger.__name__}"
+    return ChecklySessionTrigger(**json.loads(json.dumps(arguments)))
 
 
-def events(trigger: BaseTrigger) -> list[Any]:
+def events(trigger: ChecklySessionTrigger) -> list[Any]:
     """All events of a trigger, as the resumed task sees them."""
 
     async def collect() -> list[Any]:
@@ -110,3 +111,13 @@ def defer(task: BaseOperator, where: Any = None) -> TaskDeferred:
     except TaskDeferred as deferred:
         return deferred
     raise AssertionError("the task did not defer")
+
+
+def run_checks(**arguments: Any) -> ChecklyRunChecksOperator:
+    """An operator that runs checks."""
+    return ChecklyRunChecksOperator(task_id="task", **arguments)
+
+
+def requests_to(checkly: Emulator, path: str) -> list[Record]:
+    """The requests whose path contains a text."""
+    return [record for record in checkly.requests if path in record.path]
