@@ -6,12 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow_runner import stored
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from airflow_runner import stored
 
-from airflow_provider_checkly import arguments
-from airflow_provider_checkly import exceptions
+from airflow_provider_checkly import arguments, exceptions
 from airflow_provider_checkly.api import endpoints, models
 from airflow_provider_checkly.api.http import Response
 from airflow_provider_checkly.api.models import CHECK_SESSION, TEST_SESSION
