@@ -49,11 +49,11 @@ ENDS = {
         "no match": "failed: start=failed finish=upstream_failed",
     },
     "branch_on_the_result": {
-        "passed": "success: gate=success choose=success publish=success roll_back=skipped call_for_help=skipped",
-        "failed": "success: gate=failed choose=success publish=skipped roll_back=success call_for_help=skipped",
-        "timed out": "success: gate=failed choose=success publish=skipped roll_back=success call_for_help=skipped",
-        "error": "success: gate=failed choose=success publish=skipped roll_back=skipped call_for_help=success",
-        "no match": "success: gate=failed choose=success publish=skipped roll_back=skipped call_for_help=success",
+        "passed": "success: gate=success choose=success publish=success roll_back=skipped call_for_help=skipped",  # noqa: E501
+        "failed": "success: gate=failed choose=success publish=skipped roll_back=success call_for_help=skipped",  # noqa: E501
+        "timed out": "success: gate=failed choose=success publish=skipped roll_back=success call_for_help=skipped",  # noqa: E501
+        "error": "success: gate=failed choose=success publish=skipped roll_back=skipped call_for_help=success",  # noqa: E501
+        "no match": "success: gate=failed choose=success publish=skipped roll_back=skipped call_for_help=success",  # noqa: E501
     },
     "gate_publish_on_checks": {
         "passed": "success: gate=success publish=success",
