@@ -100,7 +100,7 @@ class BaseSessionOperator(BaseOperator):
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume; Airflow's own time-out of the deferral ends the task as ours does.
 
-        `soft_fail` skips on a time-out, but not after an error of the trigger; Airflow's own does on both.
+        `soft_fail` skips on a time-out, but not if the trigger failed; Airflow's sensors skip on both.
         """
         if is_defer_timeout(next_method, next_kwargs):
             with self._task_errors(context):
@@ -110,10 +110,11 @@ class BaseSessionOperator(BaseOperator):
                 )
         if next_method == TRIGGER_FAILED:
             error = ChecklyError(f"The trigger failed: {(next_kwargs or {}).get('error')}.")
-            self._push_reports(context, Evaluation(error=error), skipped=self._skips_on(error))
-        if self.soft_fail:
-            return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
-        return super().resume_execution(next_method, next_kwargs, context)
+            skip = self._skips_on(error)
+            self._push_reports(context, Evaluation(error=error), skipped=skip)
+            if skip:
+                raise AirflowSkipException(str(error))
+        return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
 
     # Waiting
 
