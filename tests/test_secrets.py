@@ -106,8 +106,8 @@ def test_a_connection_and_its_settings(birdcage: tuple[Emulator, io.StringIO]) -
     hook = ChecklyHook()
     hook.get_account()
     settings = connection.settings(hook.get_connection("checkly_default"))
-    assert settings.account.api_key == CANARY
-    assert settings.account.headers()["Authorization"] == f"Bearer {CANARY}"
+    assert settings.credentials.api_key == CANARY
+    assert settings.credentials.headers()["Authorization"] == f"Bearer {CANARY}"
     assert CANARY not in repr(settings)
     assert CANARY not in repr(vars(pickle.loads(pickle.dumps(hook))))  # noqa: S301 - our own
     assert CANARY not in json.dumps([record.headers for record in checkly.requests])
