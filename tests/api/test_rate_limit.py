@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
+from default_checks import NEVER_ENDS, UNKNOWN
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +25,6 @@ from airflow_provider_checkly.api.rate_limit import (
     SharedClient,
     shared_client,
 )
-from airflow_provider_checkly.emulator.default_checks import NEVER_ENDS
 from airflow_provider_checkly.hooks import ChecklyHook
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def credentials(checkly: Emulator) -> Credentials:
 def test_a_cancelled_wait_leaves_the_queue(credentials: Credentials) -> None:
     async def work() -> None:
         async with client_for(credentials, per_minute=2) as sender:
-            get = SESSIONS.get("dddddddd-0000-4000-8000-000000000001").request
+            get = SESSIONS.get(UNKNOWN).request
             assert [(await sender(get, 60)).status for _ in range(2)] == [404, 404]
             third = asyncio.ensure_future(sender(get, 60))
             await asyncio.sleep(0.05)
