@@ -15,10 +15,13 @@ from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
+from airflow_provider_checkly.operators import ChecklyRunChecksOperator
 from airflow_provider_checkly.triggers import ChecklySessionTrigger
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator
+
+    from airflow_provider_checkly.emulator import Emulator, Record
 
 
 @dataclass
@@ -108,3 +111,13 @@ def defer(task: BaseOperator, where: Any = None) -> TaskDeferred:
     except TaskDeferred as deferred:
         return deferred
     raise AssertionError("the task did not defer")
+
+
+def run_checks(**arguments: Any) -> ChecklyRunChecksOperator:
+    """An operator that runs checks."""
+    return ChecklyRunChecksOperator(task_id="task", **arguments)
+
+
+def requests_to(checkly: Emulator, path: str) -> list[Record]:
+    """The requests whose path contains a text."""
+    return [record for record in checkly.requests if path in record.path]

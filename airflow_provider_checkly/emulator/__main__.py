@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
-from airflow_provider_checkly.emulator.accounts import DEFAULT_LOCATION
+from airflow_provider_checkly.emulator.accounts import DEFAULT_LOCATION, ROLES
 from airflow_provider_checkly.emulator.checks import BadChecks, load_checks
 from airflow_provider_checkly.emulator.controls import Record, log_line
 from airflow_provider_checkly.emulator.emulator import DEFAULT_ACCOUNT, DEFAULT_KEY, Emulator
@@ -23,9 +23,32 @@ from airflow_provider_checkly.emulator.http import is_uuid
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from airflow_provider_checkly.emulator.accounts import Role
     from airflow_provider_checkly.emulator.checks import Check
 
 LAST_PORT: Final = 65535
+EPILOG: Final = """\
+checks in FILE:
+  [{"id": "c0000000-0000-4000-8000-000000000099", "name": "Homepage", "tags": ["shop"], "seconds": 2,
+    "outcome": "passed", "timeline": [[0, "passing"], [60, "failing"], [120, "passing"]], "every": 10}]
+  outcome   how a triggered run ends: passed, failed, degraded, timed_out, cancelled or never
+  timeline  the status by seconds after the start, for /v1/check-statuses: passing, failing or degraded;
+            a check without one has never run until it is triggered
+  every     seconds between scheduled runs, which keep the status fresh; 0 for those of the timeline only
+  availability  what /v1/reporting says in percent, if not what follows from the runs
+  also: checkType, groupTags, activated, locations, attempts
+
+controls, without a key:
+  PUT    /_emulator/check-statuses/<check id>  {"status": "failing"}
+  POST   /_emulator/faults    {"method": "GET", "path": "completion", "status": 503, "times": 3}
+  GET    /_emulator/faults    DELETE removes them
+  GET    /_emulator/requests  DELETE removes them
+  http://127.0.0.1:<port>/ shows all sessions in the browser.
+"""
+
+
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Shows defaults, and the examples as they are written."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -53,6 +76,7 @@ def _emulator(options: argparse.Namespace) -> Emulator:
         rate_limit=options.rate_limit,
         retry_after=options.retry_after,
         api_key=options.api_key,
+        keys=dict(options.key or ()),
         account_id=options.account_id,
         host_port=options.port,
         private_locations=options.private_location or [DEFAULT_LOCATION],
@@ -74,13 +98,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_checkly.emulator",
         description="A local Checkly on 127.0.0.1, for trying things out and for tests.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        epilog=EPILOG,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument("--port", type=_port, default=0, help="port to listen on; 0 picks a free one")
-    parser.add_argument("--api-key", type=_key, default=DEFAULT_KEY, help="the only key that is accepted")
-    parser.add_argument(
-        "--account-id", type=_account, default=DEFAULT_ACCOUNT, help="the only account, a UUID"
-    )
+    _add_keys(parser)
     parser.add_argument(
         "--checks", type=_checks, metavar="FILE", help="JSON list of checks that replaces the default checks"
     )
@@ -104,6 +126,20 @@ def _parser() -> argparse.ArgumentParser:
         help="refuse root-cause analyses, as plans without them do",
     )
     return parser
+
+
+def _add_keys(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--api-key", type=_key, default=DEFAULT_KEY, help="the key that may do everything")
+    parser.add_argument(
+        "--key",
+        action="append",
+        type=_role_of_key,
+        metavar="KEY=ROLE",
+        help=f"another key, may be repeated; the role is one of {', '.join(ROLES)}",
+    )
+    parser.add_argument(
+        "--account-id", type=_account, default=DEFAULT_ACCOUNT, help="the only account, a UUID"
+    )
 
 
 def _whole(text: str) -> int:
@@ -133,6 +169,14 @@ def _key(text: str) -> str:
     if not text.isascii() or not text.isprintable() or not text.strip():
         raise argparse.ArgumentTypeError("a key is plain text that is not empty")
     return text
+
+
+def _role_of_key(text: str) -> tuple[str, Role]:
+    key, _, word = text.rpartition("=")
+    for role in ROLES:
+        if role == word:
+            return _key(key), role
+    raise argparse.ArgumentTypeError(f"{text!r} is not KEY=ROLE with a role of {', '.join(ROLES)}")
 
 
 def _account(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 from uuid import NAMESPACE_DNS, uuid5
 
 from aiohttp import web
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 WINDOW_SECONDS: Final = 60.0
 # Requests per window of operations with a limit of their own, besides that of the account.
-OPERATION_LIMITS: Final = {"/v2/check-results/{checkId}": 60}
+ANALYTICS: Final = "/v1/analytics/checks"
+OPERATION_LIMITS: Final = {"/v2/check-results/{checkId}": 60, ANALYTICS: 30}
 PUBLIC_LOCATIONS: Final = {
     "us-east-1": "N. Virginia",
     "us-east-2": "Ohio",
@@ -43,6 +44,10 @@ PUBLIC_LOCATIONS: Final = {
     "ap-south-1": "Mumbai",
     "af-south-1": "Cape Town",
 }
+# What a key may do, the least first: read; also trigger and cancel; also change.
+Role: TypeAlias = Literal["read_only", "read_and_run", "read_and_write"]
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
+RUNS: Final = ("/trigger", "/cancel")
 DEFAULT_LOCATION: Final = "emulated-dc"
 
 
@@ -107,18 +112,26 @@ class Locations:
         )
 
 
+def _required_role(request: web.Request) -> Role:
+    """Return the least role that may send a request."""
+    if request.method in ("GET", "HEAD") or request.path == ANALYTICS:
+        return "read_only"
+    runs = request.path.endswith(RUNS) or request.path.startswith("/v1/root-cause-analyses/")
+    return "read_and_run" if runs else "read_and_write"
+
+
 class Accounts:
-    """The one account of the emulator and its one key.
+    """The one account of the emulator and its keys, which may be added and changed at any time.
 
     `/next/...` is not in Checkly's OpenAPI document; the official command line tool asks there before
     anything else.
     """
 
     def __init__(
-        self, account_id: str, api_key: str, rate_limit: int | None, clock: Callable[[], float]
+        self, account_id: str, keys: dict[str, Role], rate_limit: int | None, clock: Callable[[], float]
     ) -> None:
+        self.keys = keys
         self._account_id = account_id
-        self._api_key = api_key
         self._limit = RateLimit(rate_limit, clock)
         limits = OPERATION_LIMITS if rate_limit else {}
         self._operation_limits = {path: RateLimit(limit, clock) for path, limit in limits.items()}
@@ -133,22 +146,31 @@ class Accounts:
         ]
 
     def admit(self, request: web.Request) -> None:
-        """Refuse a wrong or missing key with 401, another or no account with 403, one too many with 429.
+        """Refuse a wrong or missing key with 401, another account or a weak role with 403, too many with 429.
 
         How Checkly refuses an account over REST is not documented; 403 is what its documents have for
         refusals.
         """
-        given = request.headers.get("Authorization", "").encode()
-        if not secrets.compare_digest(given, f"Bearer {self._api_key}".encode()):
+        role = self._role(request)
+        if role is None:
             raise Problem(401)
         named = request.headers.get("x-checkly-account", "").lower()
         # A key may list its accounts without naming one; every other request names its account.
         if named != self._account_id and (named or request.path != "/v1/accounts"):
             raise Problem(403)
+        if ROLES.index(role) < ROLES.index(_required_role(request)):
+            raise Problem(403)
         self._limit.take()
         resource = request.match_info.route.resource
         if resource and resource.canonical in self._operation_limits:
             self._operation_limits[resource.canonical].take()
+
+    def _role(self, request: web.Request) -> Role | None:
+        given = request.headers.get("Authorization", "").encode()
+        matches = [
+            role for key, role in self.keys.items() if secrets.compare_digest(given, f"Bearer {key}".encode())
+        ]
+        return matches[0] if matches else None
 
     async def list(self, _: web.Request) -> web.Response:
         """Answer with the accounts of the key."""

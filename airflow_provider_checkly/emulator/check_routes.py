@@ -1,43 +1,49 @@
-"""The checks as they are set up, their statuses, and the pings of heartbeats."""
+"""The endpoints of checks: as they are set up, their results, and the pings of heartbeats."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
 from aiohttp import web
 
+from airflow_provider_checkly.emulator import results
 from airflow_provider_checkly.emulator.accounts import PUBLIC_LOCATIONS
-from airflow_provider_checkly.emulator.check_results import find_check
-from airflow_provider_checkly.emulator.checks import CHECK_TYPES
-from airflow_provider_checkly.emulator.http import CREATED_AT, Problem, Query, timestamp
+from airflow_provider_checkly.emulator.check_statuses import find_check
+from airflow_provider_checkly.emulator.checks import CHECK_TYPES, Status
+from airflow_provider_checkly.emulator.http import CREATED_AT, Problem, Query, read_id, timestamp
 from airflow_provider_checkly.emulator.result_details import RUNTIME, checked_url
-from airflow_provider_checkly.emulator.results import response_time
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from airflow_provider_checkly.emulator.check_statuses import Statuses
     from airflow_provider_checkly.emulator.checks import Check
     from airflow_provider_checkly.emulator.http import JSON
     from airflow_provider_checkly.emulator.model import Model, Result
 
-STATUSES: Final = ("passing", "failing", "degraded")
 PINGS: Final = "/ping/"
+ONE: Final = "/v1/check-results/{checkId}/{checkResultId}"
+FIELDS: Final = frozenset(
+    {
+        *("id", "name", "checkId", "hasFailures", "hasErrors", "isDegraded", "isCancelled", "runLocation"),
+        *("overMaxResponseTime", "startedAt", "stoppedAt", "created_at", "createdAt", "responseTime"),
+        *("checkRunId", "attempts", "resultType", "sequenceId", "traceId", "errorGroupIds"),
+        *(one.details[0] for one in CHECK_TYPES.values() if one.details),
+    }
+)
 
 
 class Checks:
-    """The endpoints of checks and their statuses."""
+    """The endpoints of checks as they are set up."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, statuses: Statuses) -> None:
         self._model = model
+        self._statuses = statuses
 
     def routes(self) -> list[web.RouteDef]:
         """Return the endpoints."""
         return [
             web.get("/v1/checks", self.list_checks),
             web.get("/v1/checks/{checkId}", self.find),
-            web.get("/v1/check-statuses", self.list_statuses),
-            web.get("/v1/check-statuses/{checkId}", self.find_status),
         ]
 
     async def list_checks(self, request: web.Request) -> web.Response:
@@ -52,15 +58,6 @@ class Checks:
         """Answer with a check."""
         return web.json_response(check_json(find_check(self._model, request)))
 
-    async def list_statuses(self, _: web.Request) -> web.Response:
-        """Answer with the status of every check."""
-        return web.json_response([status_json(check, self._judged(check)) for check in self._model.checks])
-
-    async def find_status(self, request: web.Request) -> web.Response:
-        """Answer with the status of a check."""
-        check = find_check(self._model, request)
-        return web.json_response(status_json(check, self._judged(check)))
-
     def _selected(self, query: Query) -> list[Check]:
         """Return the checks that have any of the tags and match all other filters."""
         query.flag("applyGroupSettings")
@@ -68,7 +65,7 @@ class Checks:
         kind = query.word("checkType", [*CHECK_TYPES])
         url = query.text("apiCheckUrlFilterPattern", 1)
         name = (query.text("search") or "").lower()
-        status = query.word("status", STATUSES)
+        status = query.word("status", get_args(Status))
         return [
             check
             for check in self._model.checks
@@ -76,39 +73,8 @@ class Checks:
             and kind in (None, check.checkType)
             and (url is None or (check.checkType == "API" and url in checked_url(check.name)))
             and name in check.name.lower()
-            and status in (None, _status_word(self._judged(check)))
+            and status in (None, self._statuses.word(check))
         ]
-
-    def _judged(self, check: Check) -> list[Result]:
-        """Return the results that make the status, latest last: neither attempts nor cancelled ones."""
-        results = sorted(self._model.results(check), key=lambda result: result.stopped_at)
-        return [result for result in results if result.type == "FINAL" and result.outcome != "cancelled"]
-
-
-def status_json(check: Check, results: Sequence[Result]) -> dict[str, JSON]:
-    """Return the status of a check (schema CheckStatus); one that never ran is not failing."""
-    times = [response_time(check, result) or 0 for result in results]
-    last = results[-1] if results else None
-    outcome = last.outcome if last else None
-    return {
-        "name": check.name,
-        "checkId": check.id,
-        "hasFailures": outcome == "failed",
-        "hasErrors": outcome == "timed_out",
-        "isDegraded": outcome == "degraded",
-        "longestRun": max(times, default=None),
-        "shortestRun": min(times, default=None),
-        "lastRunLocation": last.location if last else None,
-        "lastCheckRunId": last.sequence_id if last else None,
-        "sslDaysRemaining": None,
-        "created_at": CREATED_AT,
-        "updated_at": timestamp(last.stopped_at) if last else None,
-    }
-
-
-def _status_word(results: Sequence[Result]) -> str:
-    outcome = results[-1].outcome if results else "passed"
-    return {"failed": "failing", "timed_out": "failing", "degraded": "degraded"}.get(outcome, "passing")
 
 
 def check_json(check: Check) -> dict[str, JSON]:
@@ -132,6 +98,114 @@ def check_json(check: Check) -> dict[str, JSON]:
         **({"request": request} if check.type.has_url else {}),
         "created_at": CREATED_AT,
         "updated_at": None,
+    }
+
+
+class CheckResults:
+    """The endpoints of the results of check sessions; the cursor of the list is the last id of a page."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the endpoints."""
+        return [
+            web.get("/v2/check-results/{checkId}", self.list),
+            web.get(ONE, self.find),
+            web.get(f"{ONE}/assets", self.assets),
+            web.get(f"{ONE}/assets/{{name}}", self.asset),
+        ]
+
+    async def list(self, request: web.Request) -> web.Response:
+        """Answer with the results of a check, newest first, a page at a time."""
+        check, query = self._model.find_check(read_id(request, "checkId")), Query(request)
+        limit, fields = query.whole("limit", 10, 100), _fields(query)
+        location, check_type = (
+            query.word("location", [*PUBLIC_LOCATIONS]),
+            query.word("checkType", [*CHECK_TYPES]),
+        )
+        wanted = check is not None and check_type in (None, check.checkType)
+        everything = self._model.results(check) if check and wanted else []
+        everything.sort(key=lambda result: result.started_at, reverse=True)
+        start = query.older([result.id for result in everything])
+        found = [
+            one for one in everything[start:] if location in (None, one.location) and _admitted(query, one)
+        ]
+        shown = [_narrow(self._json(request, check, result), fields) for result in found[:limit] if check]
+        next_id = found[limit - 1].id if len(found) > limit else None
+        return web.json_response({"length": len(shown), "entries": shown, "nextId": next_id})
+
+    async def find(self, request: web.Request) -> web.Response:
+        """Answer with a result and its details (schema CheckResult)."""
+        return web.json_response(self._json(request, *self._found(request)))
+
+    async def assets(self, request: web.Request) -> web.Response:
+        """Answer with the list of a result's files."""
+        return results.answer_manifest(request, *self._found(request), {"type": "check-result"})
+
+    async def asset(self, request: web.Request) -> web.Response:
+        """Answer with a file of a result."""
+        return results.answer_file(request, *self._found(request))
+
+    def _found(self, request: web.Request) -> tuple[Check, Result]:
+        check, result_id = find_check(self._model, request), read_id(request, "checkResultId")
+        for result in self._model.results(check):
+            if result.id == result_id:
+                return check, result
+        raise Problem(404, "No such check result.")
+
+    def _json(self, request: web.Request, check: Check, result: Result) -> dict[str, JSON]:
+        path = f"/v1/check-results/{check.id}/{result.id}"
+        details = results.details_json("check", check, result, results.assets_url(request, path))
+        return {**result_json(check, result), **details}
+
+
+def _admitted(query: Query, result: Result) -> bool:
+    """Return whether a result passes the filters of a query."""
+    kind = query.word("resultType", ("FINAL", "ATTEMPT", "ALL")) or "FINAL"
+    since, until = query.between()
+    failures = query.flag("hasFailures")
+    return (
+        kind in ("ALL", result.type)
+        and since <= result.started_at < until
+        and failures in (None, result.outcome == "failed")
+    )
+
+
+def _fields(query: Query) -> set[str]:
+    """Return the fields to show, given with commas or one by one; none means all."""
+    fields = {name for text in query.texts("fields") for name in text.split(",")}
+    if not fields <= FIELDS:
+        raise Problem(400, f'"fields" must be of [{", ".join(sorted(FIELDS))}].')
+    return fields
+
+
+def _narrow(shown: dict[str, JSON], fields: set[str]) -> dict[str, JSON]:
+    return {name: value for name, value in shown.items() if not fields or name in fields}
+
+
+def result_json(check: Check, result: Result) -> dict[str, JSON]:
+    """Return a result without its details; a cancelled one has no response time."""
+    flags = results.flags_json(result)
+    del flags["aborted"]
+    milliseconds = results.response_time(check, result)
+    return {
+        "id": result.id,
+        "name": check.name,
+        "checkId": check.id,
+        **flags,
+        "overMaxResponseTime": False,
+        "runLocation": result.location,
+        "startedAt": timestamp(result.started_at),
+        "stoppedAt": timestamp(result.stopped_at),
+        "created_at": timestamp(result.stopped_at),
+        **({} if milliseconds is None else {"responseTime": milliseconds}),
+        "checkRunId": round(result.started_at * 1000),
+        "attempts": result.number,
+        "resultType": result.type,
+        "sequenceId": result.sequence_id,
+        "traceId": results.trace_id(result),
+        "errorGroupIds": [*results.error_group_ids("check", check, result)],
     }
 
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
-from airflow_provider_checkly.emulator import probe_details, result_details
+from airflow_provider_checkly.emulator import result_details
 from airflow_provider_checkly.emulator.http import JSON, is_number, is_text, is_uuid, is_whole
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ CheckType: TypeAlias = Literal[
 ]
 # How every run of a check ends; "never" stays unfinished until it is cancelled.
 Outcome: TypeAlias = Literal["passed", "failed", "degraded", "timed_out", "cancelled", "never"]
+# What the results of a check come to.
+Status: TypeAlias = Literal["passing", "failing", "degraded"]
 
 
 @dataclass(frozen=True)
@@ -136,17 +138,17 @@ CHECK_TYPES: Final[Mapping[CheckType, TypeOfCheck]] = {
     ),
     "TRACEROUTE": TypeOfCheck(
         error="shop.example.com was not reached within 30 hops",
-        details=("tracerouteCheckResult", probe_details.traceroute_json),
+        details=("tracerouteCheckResult", result_details.traceroute_json),
         details_in_tests=False,
     ),
     "GRPC": TypeOfCheck(
         error="14 UNAVAILABLE: connect ECONNREFUSED 203.0.113.10:50051",
-        details=("grpcCheckResult", probe_details.grpc_json),
+        details=("grpcCheckResult", result_details.grpc_json),
         details_in_tests=False,
     ),
     "SSL": TypeOfCheck(
         error="certificate has expired",
-        details=("sslCheckResult", probe_details.ssl_json),
+        details=("sslCheckResult", result_details.ssl_json),
         details_in_tests=False,
     ),
     "TCP": TypeOfCheck(error="connect ECONNREFUSED 203.0.113.10:5432", failure_files=(CAPTURE,)),
@@ -167,6 +169,19 @@ def _is_texts(value: object) -> bool:
     return isinstance(value, list | tuple) and all(is_text(one) for one in value)
 
 
+def _is_timeline(value: object) -> bool:
+    if not isinstance(value, list | tuple) or not all(map(_is_step, value)):
+        return False
+    seconds = [one[0] for one in value]
+    return seconds == sorted(seconds)
+
+
+def _is_step(value: object) -> bool:
+    if not isinstance(value, list | tuple) or len(value) != len(("seconds", "status")):
+        return False
+    return is_number(value[0]) and value[1] in get_args(Status)
+
+
 # What each field of a check must be.
 RULES: Final[Mapping[str, tuple[Callable[[object], bool], str]]] = {
     "id": (is_uuid, "a UUID"),
@@ -179,6 +194,12 @@ RULES: Final[Mapping[str, tuple[Callable[[object], bool], str]]] = {
     "seconds": (lambda value: is_number(value) and value != math.inf, "a number of seconds, 0 or more"),
     "outcome": (lambda value: value in get_args(Outcome), f"one of {', '.join(get_args(Outcome))}"),
     "attempts": (is_whole, "a whole number, 0 or more"),
+    "timeline": (
+        _is_timeline,
+        f"a list of [seconds, status] in order, status one of {', '.join(get_args(Status))}",
+    ),
+    "every": (lambda value: is_number(value) and value != math.inf, "a number of seconds, 0 or more"),
+    "availability": (lambda value: value is None or is_number(value, 0, 100), "a percentage, or null"),
 }
 
 
@@ -187,7 +208,11 @@ class Check:
     """A check of the emulated account; bad values raise BadChecks.
 
     `seconds` is how long a run takes before `--speed` divides it; `attempts` counts the failed tries before
-    the final one. The other names are those of Checkly's API.
+    the final one. `timeline` scripts its status: what its scheduled runs come to, by seconds after the start,
+    as in `[[0, "passing"], [60, "failing"], [90, "passing"]]`; `speed` divides them too. Each step is a run,
+    and with `every` there is one more every so many seconds. A check without a timeline runs only when it is
+    triggered. `availability` is what a report says of it in percent, else it follows from its runs. The other
+    names are those of Checkly's API.
     """
 
     id: str
@@ -200,6 +225,9 @@ class Check:
     seconds: float = 1.0
     outcome: Outcome = "passed"
     attempts: int = 0
+    timeline: tuple[tuple[float, Status], ...] = ()
+    every: float = 0.0
+    availability: float | None = None
 
     def __post_init__(self) -> None:
         for name, (is_good, wanted) in RULES.items():
@@ -208,6 +236,7 @@ class Check:
                 raise BadChecks(f"has a bad {name!r}: {json.dumps(value, default=str)} is not {wanted}")
         for name in ("tags", "groupTags", "locations"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "timeline", tuple(tuple(step) for step in self.timeline))
         object.__setattr__(self, "id", self.id.lower())
 
     @property

@@ -8,28 +8,30 @@ import socket
 import threading
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Self, get_args
 
 from aiohttp import web
 
 from airflow_provider_checkly.emulator.accounts import DEFAULT_LOCATION, Accounts, Locations
-from airflow_provider_checkly.emulator.check_results import CheckResults
-from airflow_provider_checkly.emulator.check_routes import PINGS, Checks, Heartbeats
+from airflow_provider_checkly.emulator.check_routes import PINGS, CheckResults, Checks, Heartbeats
 from airflow_provider_checkly.emulator.check_sessions import CheckSessions
+from airflow_provider_checkly.emulator.check_statuses import CheckStatuses, Statuses
+from airflow_provider_checkly.emulator.checks import Status
 from airflow_provider_checkly.emulator.controls import CONTROLS, Controls, read_record
 from airflow_provider_checkly.emulator.default_checks import DEFAULT_CHECKS
 from airflow_provider_checkly.emulator.error_groups import ErrorGroupRoutes, ErrorGroups
 from airflow_provider_checkly.emulator.faults import Fault, Unanswered, apply_fault
 from airflow_provider_checkly.emulator.http import Problem
+from airflow_provider_checkly.emulator.maintenance_windows import MaintenanceWindows
 from airflow_provider_checkly.emulator.model import Model
 from airflow_provider_checkly.emulator.pages import PAGES, Pages
-from airflow_provider_checkly.emulator.testsession_list import TestSessionList
 from airflow_provider_checkly.emulator.testsessions import TestSessions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Unpack
 
+    from airflow_provider_checkly.emulator.accounts import Role
     from airflow_provider_checkly.emulator.check_routes import Ping
     from airflow_provider_checkly.emulator.checks import Check
     from airflow_provider_checkly.emulator.controls import Record
@@ -52,9 +54,10 @@ class Emulator:
 
     `checks` is the account's checks (None: the default ones), `speed` divides how long they take,
     `rate_limit` is in requests per 60 s (None: no limit, nor those of single operations), `retry_after` is
-    what a 408 says in seconds (None: no header), `host_port` 0 picks a free port, `private_locations` are the
-    slugs where test sessions may run besides public regions, `rca` says whether the plan has root-cause
-    analyses. `log` is called with every finished request.
+    what a 408 says in seconds (None: no header), `keys` are the roles of more keys besides `api_key`, which
+    may do everything, `host_port` 0 picks a free port, `private_locations` are the slugs where test sessions
+    may run besides public regions, `rca` says whether the plan has root-cause analyses. `log` is called with
+    every finished request.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Emulator:
         rate_limit: int | None = None,
         retry_after: int | None = 0,
         api_key: str = DEFAULT_KEY,
+        keys: Mapping[str, Role] | None = None,
         account_id: str = DEFAULT_ACCOUNT,
         host_port: int = 0,
         private_locations: Iterable[str] = (DEFAULT_LOCATION,),
@@ -76,25 +80,35 @@ class Emulator:
         own_checks = DEFAULT_CHECKS if checks is None else checks
         self.model = Model(self.account_id, own_checks, time.time, speed=speed)
         self.groups = ErrorGroups(self.model)
+        self._statuses = Statuses(self.model)
         self._heartbeats = Heartbeats(self.model)
         self._controls = Controls()
-        self._accounts = Accounts(self.account_id, api_key, rate_limit, time.time)
+        self.keys: dict[str, Role] = {api_key: "read_and_write", **(keys or {})}
+        self._accounts = Accounts(self.account_id, self.keys, rate_limit, time.time)
         locations = Locations(private_locations)
         self._routes = [
-            *self._accounts.routes(),
             *locations.routes(),
             *CheckSessions(self.model, retry_after).routes(),
             *TestSessions(self.model, locations, retry_after).routes(),
-            *TestSessionList(self.model).routes(),
-            *Checks(self.model).routes(),
-            *CheckResults(self.model).routes(),
             *ErrorGroupRoutes(self.groups, rca=rca).routes(),
+            *self._other_routes(),
+        ]
+        self._log = log
+        self._port = host_port
+
+    def _other_routes(self) -> list[web.RouteDef]:
+        """Return the endpoints that have no options."""
+        windows = MaintenanceWindows(time.time)
+        return [
+            *self._accounts.routes(),
+            *Checks(self.model, self._statuses).routes(),
+            *CheckStatuses(self.model, self._statuses, windows).routes(),
+            *windows.routes(),
+            *CheckResults(self.model).routes(),
             *self._heartbeats.routes(),
             *Pages(self.model).routes(),
             *self._controls.routes(),
         ]
-        self._log = log
-        self._port = host_port
 
     @property
     def url(self) -> str:
@@ -135,6 +149,15 @@ class Emulator:
         """Add a fault, e.g. `fail(path="trigger", status=503)`; see Fault."""
         self._controls.faults.add(Fault(**fault))
 
+    def set_status(self, check_id: str, status: Status) -> None:
+        """Let a check run now, to that status, which it keeps until the next step of its timeline."""
+        check = self.model.find_check(check_id)
+        if check is None:
+            raise ValueError(f"There is no check {check_id}.")
+        if status not in get_args(Status):
+            raise ValueError(f"{status!r} is not one of {', '.join(get_args(Status))}.")
+        self._statuses.set(check, status)
+
     def clear(self) -> None:
         """Remove all faults and records of requests."""
         self._controls.faults.clear()
@@ -143,6 +166,7 @@ class Emulator:
     def __enter__(self) -> Self:
         listener = socket.create_server((HOST, self._port), backlog=BACKLOG)
         self._port = listener.getsockname()[1]
+        self.model.started_at = time.time()
         self.model.pages_url = f"{self.url}{PAGES}/{self.account_id}"
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()

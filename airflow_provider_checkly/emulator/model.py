@@ -188,7 +188,7 @@ def test_status(result: Result) -> TestStatus:
 class Model:
     """The state of one account. `clock` gives Unix seconds; `speed` divides how long the checks take.
 
-    `pages_url` is the address of the pages that show its sessions.
+    `pages_url` is the address of the pages that show its sessions; timelines count from `started_at`.
     """
 
     def __init__(
@@ -199,7 +199,9 @@ class Model:
         self.clock = clock
         self.speed = speed
         self.pages_url = f"/accounts/{account_id}"
+        self.started_at = clock()
         self._sessions: dict[str, Session] = {}
+        self._sessions_of: dict[str, list[str]] = {}
         self._tests: dict[str, TestSession] = {}
 
     @property
@@ -216,7 +218,9 @@ class Model:
         """Start one session per matching check; return an empty list if none matched."""
         now = self.clock()
         sessions = [self._start(check, now) for check in target.select(self.checks)]
-        self._sessions.update((session.id, session) for session in sessions)
+        for session in sessions:
+            self._sessions[session.id] = session
+            self._sessions_of.setdefault(session.check.id, []).append(session.id)
         return sessions
 
     def trigger_test(self, request: TriggerRequest) -> TestSession | None:
@@ -246,8 +250,8 @@ class Model:
     def results(self, check: Check) -> list[Result]:
         """Return the results of a check so far, oldest session first; test sessions leave none."""
         now = self.clock()
-        own = (session for session in self.sessions if session.check.id == check.id)
-        return [result for session in own for result in session.results(now)]
+        own = self._sessions_of.get(check.id, ())
+        return [result for session_id in own for result in self._sessions[session_id].results(now)]
 
     def cancel(self, session: Session, sequence_ids: Collection[str] | None = None) -> None:
         """Cancel what can be cancelled of a session: all runs, or those with the sequence ids."""

@@ -1,4 +1,4 @@
-"""The details of a result: API checks, checks that run Playwright, and agentic checks."""
+"""The details of a result, a shape for each type of check that has any."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ AssetType: TypeAlias = Literal["log", "trace", "video", "screenshot", "pcap", "r
 
 HOST: Final = "shop.example.com"
 RUNTIME: Final = "2025.04"
+ADDRESS: Final = "203.0.113.10"
+AGENT_HEADER: Final[JSON] = {"user-agent": "Checkly/1.0 (https://www.checklyhq.com)"}
 TEST_FILE: Final = "tests/checkout.spec.ts"
 TEST_LINE: Final = 14
 # The test that fails in a Playwright suite, as results and error groups name it.
@@ -35,7 +37,8 @@ class ResultContext:
     """What the details of a finished result are made from.
 
     `message` is the error, if there is one, `milliseconds` the response time, `files` the URLs of what the
-    run left behind; times in Unix seconds.
+    run left behind; with `failed` an assertion failed, with `timed_out` the run came to none. Times in Unix
+    seconds.
     """
 
     name: str
@@ -46,16 +49,8 @@ class ResultContext:
     message: str | None
     milliseconds: int
     files: Mapping[AssetType, Sequence[str]]
-
-    @property
-    def failed(self) -> bool:
-        """Return whether an assertion failed; a check that timed out came to none."""
-        return self.outcome == "failed"
-
-    @property
-    def timed_out(self) -> bool:
-        """Return whether the run was stopped before its end."""
-        return self.outcome == "timed_out"
+    failed: bool
+    timed_out: bool
 
     @property
     def url(self) -> str:
@@ -94,13 +89,7 @@ def api_json(run: ResultContext) -> dict[str, JSON]:
     captures = run.urls("pcap")
     return {
         "assertions": [] if run.timed_out else _api_assertions(run),
-        "request": {
-            "method": "GET",
-            "url": run.url,
-            "data": "",
-            "headers": {"user-agent": "Checkly/1.0 (https://www.checklyhq.com)"},
-            "params": {},
-        },
+        "request": {"method": "GET", "url": run.url, "data": "", "headers": AGENT_HEADER, "params": {}},
         "response": _no_response() if run.timed_out else _response(run),
         "requestError": run.message if run.timed_out else None,
         "jobLog": {"setup": [], "request": run.log(), "teardown": []},
@@ -134,13 +123,8 @@ def _timings(total: int) -> dict[str, JSON]:
     wait, dns, tcp = (round(total * share, 1) for share in (0.01, 0.04, 0.1))
     first_byte = round(total * 0.8, 1)
     connected = wait + dns + tcp
-    timings: dict[str, JSON] = {
-        "socket": wait,
-        "lookup": wait + dns,
-        "connect": connected,
-        "response": connected + first_byte,
-        "end": total,
-    }
+    started: dict[str, JSON] = {"socket": wait, "lookup": wait + dns, "connect": connected}
+    timings: JSON = {**started, "response": connected + first_byte, "end": total}
     download = round(total - connected - first_byte, 1)
     phases: dict[str, JSON] = {"wait": wait, "dns": dns, "tcp": tcp, "firstByte": first_byte}
     return {"timings": timings, "timingPhases": {**phases, "download": download, "total": total}}
@@ -247,3 +231,100 @@ def _steps(run: ResultContext) -> list[JSON]:
     return [
         {**step, "timestamp": at, "sequenceNumber": number} for number, step in enumerate((call, result), 1)
     ]
+
+
+def traceroute_json(run: ResultContext) -> dict[str, JSON]:
+    """Return the details of a traceroute (schema CheckResultTraceroute); a failed one ran out of hops."""
+    reached = run.message is None
+    hops = 9 if reached else 30
+    latency: JSON = {"avg_ms": 12.4, "best_ms": 11.9, "worst_ms": 13.3} if reached else None
+    ends: dict[str, JSON] = {"totalHops": hops, "destinationReached": reached, "finalHopLatency": latency}
+    response: dict[str, JSON] = {
+        "hostname": HOST,
+        "resolvedIp": ADDRESS,
+        **ends,
+        "hops": [{"hop_number": number, "main_ip": f"198.51.100.{number}"} for number in range(1, hops + 1)],
+        "protocol": "ICMP",
+        "probeProtocol": "ICMP",
+        **({} if reached else {"truncationReason": "MAX_HOPS_REACHED"}),
+    }
+    return {
+        **ends,
+        "timingPhases": {"dns": 3.1},
+        "requestError": run.message if run.timed_out else None,
+        "request": {"hostname": HOST, "maxHops": 30},
+        "assertions": _assertions(run, "HOP_COUNT", "LESS_THAN", "20", hops),
+        "response": response,
+    }
+
+
+def grpc_json(run: ResultContext) -> dict[str, JSON]:
+    """Return the details of a gRPC call (schema CheckResultGrpc); a failed one could not connect."""
+    good = run.message is None
+    code = 0 if good else 14  # UNAVAILABLE
+    timings: JSON = {"dns": 2.0, "connect": 8.0, "total": run.milliseconds}
+    health: dict[str, JSON] = {"grpcStatusCode": code, "healthStatus": 1 if good else None}
+    target: dict[str, JSON] = {"host": HOST, "port": 50051, "grpcMode": "HEALTH"}
+    return {
+        **health,
+        "timingPhases": timings,
+        "requestError": run.message,
+        "request": {**target},
+        "assertions": [assertion("GRPC_STATUS_CODE", "EQUALS", "0", code)] if good else [],
+        "response": {
+            **target,
+            "resolvedIp": ADDRESS,
+            "grpcMethod": "grpc.health.v1.Health/Check",
+            "responseMessage": "",
+            "grpcStatusMessage": "OK" if good else "UNAVAILABLE",
+            "healthStatusLabel": "SERVING" if good else "NOT_SERVING",
+            "metadata": [],
+            "discoveredMethods": None,
+            "requestError": run.message,
+            "timingPhases": timings,
+            **health,
+        },
+    }
+
+
+def ssl_json(run: ResultContext) -> dict[str, JSON]:
+    """Return the details of a TLS handshake (schema CheckResultSsl); it fails on an expired certificate."""
+    good = run.message is None
+    days = 61 if good else -3
+    shared: dict[str, JSON] = {
+        "cipherSuite": "TLS_AES_256_GCM_SHA384",
+        "daysUntilExpiry": days,
+        "handshakeTimeMs": run.milliseconds,
+        "chainTrusted": good,
+        "hostnameVerified": True,
+    }
+    return {
+        "tlsVersion": "TLS1.3",
+        **shared,
+        "baselineVerdict": "pass" if good else "fail",
+        "baselineGrade": "A" if good else "F",
+        "failureCategory": "CERT_EXPIRED" if run.failed else None,
+        "requestError": run.message if run.timed_out else None,
+        "request": {"hostname": HOST, "port": 443},
+        "assertions": _assertions(run, "CERT_EXPIRES_IN_DAYS", "GREATER_THAN", "14", days),
+        "response": {**shared, **_certificate(run), "resolvedIp": ADDRESS, "protocol": "TLS1.3"},
+    }
+
+
+def _certificate(run: ResultContext) -> dict[str, JSON]:
+    return {
+        "ocspStapled": False,
+        "securityBaseline": None,
+        "certificate": {"subjectCN": HOST, "issuerCN": "Example CA R3", "keyAlgorithm": "ECDSA"},
+        "chain": [],
+        **({"chainTrustDetail": run.message} if run.failed else {}),
+    }
+
+
+def _assertions(run: ResultContext, source: str, comparison: str, target: str, actual: JSON) -> list[JSON]:
+    """Return the one assertion of a probe; one that timed out came to none."""
+    if run.timed_out:
+        return []
+    words = comparison.lower().replace("_", " ")
+    error = f"expected {actual} to be {words} {target}" if run.failed else None
+    return [assertion(source, comparison, target, actual, error=error)]

@@ -16,7 +16,7 @@ from airflow_provider_checkly.emulator.http import Problem, Query
 from airflow_provider_checkly.emulator.result_details import AssetType, ResultContext
 
 if TYPE_CHECKING:
-    from airflow_provider_checkly.emulator.checks import Asset, Check
+    from airflow_provider_checkly.emulator.checks import Asset, Check, Outcome
     from airflow_provider_checkly.emulator.http import JSON
     from airflow_provider_checkly.emulator.model import Result
 
@@ -34,8 +34,12 @@ def response_time(check: Check, result: Result) -> int | None:
     """Return how long the operation took, in milliseconds; None for a cancelled one."""
     if result.outcome == "cancelled":
         return None
-    share = 1 if check.type.whole_run else OPERATION_SHARE
-    return round((result.stopped_at - result.started_at) * share * 1000)
+    return operation_milliseconds(check, result.stopped_at - result.started_at)
+
+
+def operation_milliseconds(check: Check, seconds: float) -> int:
+    """Return how long the operation takes in a run of so many seconds."""
+    return round(seconds * (1 if check.type.whole_run else OPERATION_SHARE) * 1000)
 
 
 def flags_json(result: Result) -> dict[str, JSON]:
@@ -57,9 +61,12 @@ def trace_id(result: Result) -> str:
 
 def error_message(check: Check, result: Result) -> str | None:
     """Return what went wrong, as the runner wrote it; None if nothing did."""
-    if result.outcome == "timed_out":
-        return TIMED_OUT
-    return check.type.error if result.outcome == "failed" else None
+    return outcome_message(check, result.outcome)
+
+
+def outcome_message(check: Check, outcome: Outcome) -> str | None:
+    """Return what is wrong with a run of that outcome; None if nothing is."""
+    return {"timed_out": TIMED_OUT, "failed": check.type.error}.get(outcome)
 
 
 def cleaned(message: str) -> str:
@@ -113,6 +120,8 @@ def _context(check: Check, result: Result, assets_url: str) -> ResultContext:
         message=error_message(check, result),
         milliseconds=response_time(check, result) or 0,
         files={asset.type: [f"{assets_url}/{asset.name}"] for asset in assets},
+        failed=result.outcome == "failed",
+        timed_out=result.outcome == "timed_out",
     )
 
 

@@ -29,9 +29,13 @@ def _is_uuid(value: object) -> bool:
 
 
 @FORMATS.checks("date-time", raises=ValueError)
-@FORMATS.checks("date", raises=ValueError)
 def _is_time(value: object) -> bool:
     return not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is not None
+
+
+@FORMATS.checks("date", raises=ValueError)
+def _is_date(value: object) -> bool:
+    return not isinstance(value, str) or len(value) == len("2026-01-01") or _is_time(value)
 
 
 @FORMATS.checks("uri")

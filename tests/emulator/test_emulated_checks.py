@@ -25,6 +25,9 @@ FULL = {
     "seconds": 2,
     "outcome": "never",
     "attempts": 2,
+    "timeline": [[0, "failing"], [1.5, "passing"]],
+    "every": 5,
+    "availability": 99.9,
 }
 
 
@@ -41,6 +44,9 @@ def test_a_full_check() -> None:
             seconds=2.0,
             outcome="never",
             attempts=2,
+            timeline=((0, "failing"), (1.5, "passing")),
+            every=5.0,
+            availability=99.9,
         ),
     )
     assert parse_checks(json.dumps([GOOD])) == (Check(id=ID, name="one"),)
@@ -70,6 +76,20 @@ BAD: list[tuple[Any, str]] = [
     ([GOOD | {"attempts": 1.5}], "entry 1 has a bad 'attempts': 1.5 is not a whole number, 0 or more"),
     ([GOOD | {"attempts": False}], "entry 1 has a bad 'attempts'"),
     ([GOOD | {"attempts": -1}], "entry 1 has a bad 'attempts'"),
+    ([GOOD | {"timeline": "x"}], "entry 1 has a bad 'timeline': \"x\" is not a list of [seconds, status]"),
+    *(
+        ([GOOD | {"timeline": timeline}], "entry 1 has a bad 'timeline'")
+        for timeline in (
+            [1],
+            [[1]],
+            [["1", "passing"]],
+            [[-1, "passing"]],
+            [[1, "red"]],
+            [[2, "passing"], [1, "passing"]],
+        )
+    ),
+    ([GOOD | {"every": -1}], "entry 1 has a bad 'every'"),
+    ([GOOD | {"availability": 101}], "entry 1 has a bad 'availability': 101 is not a percentage, or null"),
 ]
 
 

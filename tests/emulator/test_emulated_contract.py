@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
+import requests
 
 from airflow_provider_checkly.emulator.trigger_requests import Target, TriggerRequest
 
@@ -52,6 +53,14 @@ PATHS = [
     ("GET", "/v1/checks", {400, 401, 403, 429}),
     ("GET", "/v1/checks/{check}", {400, 401, 403, 404, 429}),
     ("GET", "/v2/check-results/{check}", {400, 401, 402, 403, 429}),
+    ("GET", "/v1/check-alerts", {400, 401, 403, 404, 429}),
+    ("GET", "/v1/check-alerts/{check}", {400, 401, 403, 404, 429}),
+    ("GET", "/v1/reporting", {401, 403, 429}),
+    ("GET", "/v1/maintenance-windows", {401, 403, 429}),
+    ("POST", "/v1/maintenance-windows", {401, 403, 429}),
+    ("GET", "/v1/maintenance-windows/{window}", {401, 403, 404, 429}),
+    ("PUT", "/v1/maintenance-windows/{window}", {401, 403, 404, 429}),
+    ("DELETE", "/v1/maintenance-windows/{window}", {401, 403, 404, 429}),
     ("GET", "/v1/locations", {429}),
     ("GET", "/v1/private-locations", {401, 403, 429}),
     ("GET", "/v1/accounts", {401, 403, 429}),
@@ -68,17 +77,14 @@ NOT_EMULATED = {
     ("GET", "/v1/checks/heartbeats/{checkId}/availability"),
     ("GET", "/v1/checks/heartbeats/{checkId}/events"),
     ("GET", "/v1/checks/heartbeats/{checkId}/events/{id}"),
-    ("GET", "/v1/check-alerts"),
-    ("GET", "/v1/check-alerts/{checkId}"),
-    ("GET", "/v1/reporting"),
-    *((method, WINDOWS) for method in ("GET", "POST")),
-    *((method, f"{WINDOWS}/{{id}}") for method in ("GET", "PUT", "DELETE")),
     ("GET", f"{WINDOWS}/{{id}}/maintenances"),
     *((method, MAINTENANCE) for method in ("GET", "PATCH", "DELETE")),
     ("POST", f"{MAINTENANCE}/updates"),
     *((method, f"{MAINTENANCE}/updates/{{updateId}}") for method in ("PUT", "DELETE")),
 }
 BODIES: dict[str, Any] = {
+    WINDOWS: {"name": "x", "startsAt": "2026-01-01", "endsAt": "2026-01-02"},
+    f"{WINDOWS}/{{window}}": {"name": "y"},
     "/v1/test-sessions/trigger": {"name": "x", "runLocation": "eu-west-1"},
     "/{version}/check-sessions/trigger": {},
 }
@@ -118,6 +124,8 @@ def names(shared: Emulator) -> dict[str, str]:
     assert stuck_test
     time.sleep(0.1)
     (group,), (test_group,) = groups.all("check"), groups.all("test-session")
+    headers = {"Authorization": f"Bearer {shared.api_key}", "X-Checkly-Account": shared.account_id}
+    window = requests.post(f"{shared.url}{WINDOWS}", headers=headers, json=BODIES[WINDOWS], timeout=5).json()
     return {
         "stuck": model.trigger(stuck)[0].id,
         "test": stuck_test.id,
@@ -129,6 +137,7 @@ def names(shared: Emulator) -> dict[str, str]:
         "project": str(uuid4()),
         "analysis": groups.analyse(group, "").id,
         "account": shared.account_id,
+        "window": str(window["id"]),
     }
 
 
