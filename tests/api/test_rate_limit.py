@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from default_checks import NEVER_ENDS, UNKNOWN
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +24,7 @@ from airflow_provider_checkly.api.rate_limit import (
     SharedClient,
     shared_client,
 )
+from airflow_provider_checkly.emulator.default_checks import NEVER_ENDS
 from airflow_provider_checkly.hooks import ChecklyHook
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ def test_first_come_first_served() -> None:
 
 
 SESSIONS = of_sessions(CHECK_SESSION)
+UNKNOWN = "dddddddd-0000-4000-8000-000000000001"
 
 
 def client_for(
