@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.arguments import Target
 
 NO_MATCH_STATUS: Final = 404
+USUAL_ACCOUNT_SIZE: Final = 1000
 
 
 def list_checks(
@@ -55,7 +56,7 @@ def _matches(groups: Sequence[Sequence[str]], check_id: str, lists: dict[str, di
     return not groups or any(all(map(has, group)) for group in groups)
 
 
-def select(target: Target, account_size: int) -> Reads[dict[str, JsonObject | None]]:
+def select(target: Target, account_size: int = USUAL_ACCOUNT_SIZE) -> Reads[dict[str, JsonObject | None]]:
     """Read the checks of a target, by id in lower case: None for an id that does not exist.
 
     Deactivated checks are left out, unless they are asked for by id.

@@ -6,18 +6,19 @@ import base64
 import json
 import logging
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from airflow_provider_checkly import exceptions
 from airflow_provider_checkly.api import models
 from airflow_provider_checkly.api.polling import WaitResult
-from airflow_provider_checkly.api.text import quoted
+from airflow_provider_checkly.api.text import one_line, quoted
 from airflow_provider_checkly.exceptions import ChecklyError, ChecklyRefused, ChecklyUnreadable
+from airflow_provider_checkly.gate.health import CheckHealth, HealthResult
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from airflow_provider_checkly.api.http import Json, JsonObject
 
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 
 EVENT_VERSION: Final = 1
 MAX_EVENT_BYTES: Final = 64 * 1024
+MAX_ERROR_BYTES: Final = 16 * 1024
+"""What an event keeps free for all but its checks."""
 MAX_PLAIN_IDS: Final = 500
 MAX_DEFERRED_SESSIONS: Final = 2_000
 """More do not fit into the arguments of a trigger, which MySQL limits to 65,535 encrypted bytes."""
@@ -118,6 +121,58 @@ def from_event(event: object) -> WaitResult:
 
 def _is_index(number: object, ids: Sequence[str]) -> bool:
     return isinstance(number, int) and number in range(len(ids))
+
+
+def health_to_event(result: HealthResult) -> JsonObject:
+    """Return the payload of an event about the health of checks: JSON below 64 KiB, healthy checks last."""
+    event: JsonObject = {
+        "version": EVENT_VERSION,
+        "count": result.count,
+        "unhealthy": result.unhealthy,
+        "missing_seconds": result.missing_seconds,
+        "late": result.late,
+        "error": None if result.error is None else _error_fields(result.error),
+    }
+    rows = (json_safe(each.to_json() | {"name": one_line(each.name)}) for each in result.checks)
+    return event | {"checks": [*fitting(rows, MAX_EVENT_BYTES - MAX_ERROR_BYTES)]}
+
+
+def health_from_event(event: object) -> HealthResult:
+    """Return the result that an event about the health of checks holds.
+
+    :raises ChecklyUnreadable: it is not an event of our trigger.
+    """
+    match event:
+        case {
+            "version": 1,
+            "checks": [*rows],
+            "count": int(count),
+            "unhealthy": int(unhealthy),
+            "missing_seconds": int() | float() as missing,
+            "late": bool(late),
+            "error": None | {"type": str(), "text": str(), "status": int()} as error,
+        }:
+            checks = tuple(map(_health, rows))
+            return HealthResult(
+                checks, count, unhealthy, missing, late, None if error is None else _error(error)
+            )
+    raise ChecklyUnreadable(f"{SOURCE} cannot be read: {quoted(repr(event))}.")
+
+
+def _health(row: object) -> CheckHealth:
+    names = {field.name for field in fields(CheckHealth)}
+    if isinstance(row, dict) and row.keys() == names and all(isinstance(each, str) for each in row.values()):
+        return CheckHealth(**row)
+    raise ChecklyUnreadable(f"{SOURCE} holds a check that cannot be read: {quoted(repr(row))}.")
+
+
+def fitting(rows: Iterable[JsonObject], size: int) -> Iterator[JsonObject]:
+    """Yield rows as long as their JSON fits."""
+    for row in rows:
+        size -= len(json.dumps(row)) + 2
+        if size < 0:
+            return
+        yield row
 
 
 def _ids(packed: Sequence[Any] | str) -> tuple[str, ...]:

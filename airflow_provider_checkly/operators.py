@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_checkly import arguments, test_session_options
 from airflow_provider_checkly.api import models
+from airflow_provider_checkly.availability import ChecklyAvailabilityOperator
 from airflow_provider_checkly.base_checkly_operator import DEFERRABLE
 from airflow_provider_checkly.base_run_operator import BaseRunOperator
 from airflow_provider_checkly.hooks import ChecklyHook
+from airflow_provider_checkly.maintenance import (
+    ChecklyCreateMaintenanceWindowOperator,
+    ChecklyDeleteMaintenanceWindowOperator,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +26,14 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.api.http import JsonObject
     from airflow_provider_checkly.arguments import FailStatus, Tags
     from airflow_provider_checkly.gate import Gate
+
+__all__ = [
+    "ChecklyAvailabilityOperator",
+    "ChecklyCreateMaintenanceWindowOperator",
+    "ChecklyDeleteMaintenanceWindowOperator",
+    "ChecklyRunChecksOperator",
+    "ChecklyRunTestSessionOperator",
+]
 
 log = logging.getLogger(__name__)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_provider_checkly import arguments
 from airflow_provider_checkly.api import models
 from airflow_provider_checkly.base_checkly_operator import DEFERRABLE
+from airflow_provider_checkly.base_health_sensor import BaseHealthSensor
 from airflow_provider_checkly.base_sensor import BaseSessionSensor
 from airflow_provider_checkly.hooks import ChecklyHook
 
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import timedelta
 
-    from airflow_provider_checkly.arguments import FailStatus
+    from airflow_provider_checkly.arguments import FailStatus, Tags
     from airflow_provider_checkly.gate import Gate
+    from airflow_provider_checkly.gate.health import HealthWord
 
 
 class ChecklyCheckSessionSensor(BaseSessionSensor):
@@ -112,3 +114,53 @@ class ChecklyTestSessionSensor(BaseSessionSensor):
             **kwargs,
         )
         self.test_session_ids = arguments.as_list(test_session_ids)
+
+
+class ChecklyCheckStatusSensor(BaseHealthSensor):
+    """Wait until checks are healthy by their scheduled runs; it starts nothing and alerts nobody.
+
+    A check that never ran, that does not exist or that is deactivated is not healthy; the log names it. Tags
+    and `all_checks` mean active checks only. It returns what it knows of each check (healthy ones are left
+    out above 48 KiB). An API key with the role Read Only will do. All deferred sensors of an account share
+    one request per `poke_interval`.
+
+    :param check_ids: UUIDs of checks. (templated)
+    :param tags: a list means AND, a list of lists OR of ANDs; `!tag` negates. (templated)
+    :param all_checks: every active check of the account.
+    :param healthy: the statuses that count as healthy, from `passing`, `degraded` (both by default) and
+        `failing`.
+    :param fresh: count only statuses that Checkly updated since the task began, as after a deployment; a run
+        that was under way at that time counts, too.
+    :param for_seconds: for how long (seconds or a timedelta) all must be healthy, as far as polls can tell;
+        not in reschedule mode.
+    :param deferrable: wait in the triggerer, without a worker slot; `mode` then has no effect.
+    :param mode: "poke" or "reschedule", as in Airflow's sensors.
+    :param poke_interval: seconds (or a timedelta) between looks.
+    :param checkly_conn_id: the connection. (templated)
+    """
+
+    template_fields: Sequence[str] = ("checkly_conn_id", "check_ids", "tags")
+
+    def __init__(
+        self,
+        *,
+        check_ids: str | Iterable[str] | None = None,
+        tags: Tags | None = None,
+        all_checks: bool = False,
+        healthy: HealthWord | Iterable[HealthWord] = ("passing", "degraded"),
+        fresh: bool = False,
+        for_seconds: float | timedelta = 0,
+        deferrable: bool = DEFERRABLE,
+        mode: Literal["poke", "reschedule"] = "poke",
+        poke_interval: float | timedelta = 60,
+        checkly_conn_id: str = ChecklyHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            all_checks=all_checks, healthy=healthy, fresh=fresh, for_seconds=for_seconds,
+            deferrable=deferrable, mode=mode, poke_interval=poke_interval, checkly_conn_id=checkly_conn_id,
+            **kwargs,
+        )  # fmt: skip
+        self.check_ids = arguments.as_list(check_ids)
+        self.tags = arguments.as_list(tags)
+        arguments.one_selection(check_ids, tags, all_checks=all_checks)

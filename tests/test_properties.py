@@ -6,21 +6,21 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow_runner import stored
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from airflow_runner import stored
 
-from airflow_provider_checkly import arguments
-from airflow_provider_checkly import exceptions
+from airflow_provider_checkly import arguments, exceptions
 from airflow_provider_checkly.api import endpoints, models
 from airflow_provider_checkly.api.http import Response
+from airflow_provider_checkly.api.models import CHECK_SESSION, TEST_SESSION
 from airflow_provider_checkly.triggers import ChecklySessionTrigger
 
 if TYPE_CHECKING:
     from airflow_provider_checkly.api.endpoints import Endpoint
 
 ID = "c0000000-0000-4000-8000-000000000001"
-CHECKS, TESTS = endpoints.of_sessions(CHECK_SESSION), endpoints.TEST_SESSIONS
+CHECKS, TESTS = endpoints.of_sessions(CHECK_SESSION), endpoints.of_sessions(TEST_SESSION)
 CALLS: list[Endpoint[Any]] = [
     CHECKS.get(ID),
     CHECKS.completion(ID, 30),
@@ -29,7 +29,6 @@ CALLS: list[Endpoint[Any]] = [
     TESTS.completion(ID, 30),
     endpoints.trigger_check_sessions("v2", [ID], [], refresh_cache=False),
     endpoints.trigger_test_session({"name": "x"}),
-    endpoints.find_test_sessions("x"),
     endpoints.get_account(),
 ]
 json_values = st.recursive(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from math import isfinite
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar
 
@@ -139,6 +140,17 @@ def json_list(response: Response) -> list[Json]:
     :raises ChecklyUnreadable: the body is something else; the error quotes the start of it.
     """
     return _json(response, list, "a JSON list")
+
+
+def moment(value: Json) -> float | None:
+    """Return a time of Checkly's as Unix seconds, None if it is not one."""
+    if not isinstance(value, str):
+        return None
+    try:
+        parsed = datetime.fromisoformat(value)
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _text(session: JsonObject, field: str, source: str) -> str:

@@ -104,16 +104,6 @@ def get_check_statuses() -> Endpoint[list[JsonObject]]:
     return Endpoint(Request("GET", path("v1", "check-statuses")), objects)
 
 
-def _read_by_check(response: Response) -> dict[str, JsonObject]:
-    named = [(each.get("checkId"), each) for each in objects(response)]
-    return {check_id.lower(): each for check_id, each in named if isinstance(check_id, str)}
-
-
-def get_statuses_by_check() -> Endpoint[dict[str, JsonObject]]:
-    """`GET /v1/check-statuses`, by check id in lower case; an entry without an id is left out."""
-    return Endpoint(get_check_statuses().request, _read_by_check)
-
-
 def _read_status(response: Response) -> JsonObject | None:
     return None if accept(response).body.strip() == b"null" else read_object(response)
 

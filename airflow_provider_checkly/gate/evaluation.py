@@ -47,12 +47,14 @@ class Evaluation:
     :param checks: worst first; those that have not ended and those that did not run are among them.
     :param error: why the gate did not pass; None if it passed.
     :param excluded: ids of the requested checks that did not run because of the tags.
+    :param passed_text: the message of a gate that passed, where it is not about sessions.
     """
 
     rules: tuple[Rule, ...] = ()
     checks: tuple[CheckOutcome, ...] = ()
     error: ChecklyError | None = None
     excluded: tuple[str, ...] = ()
+    passed_text: str = ""
 
     @property
     def outcome(self) -> Literal["passed", "failed", "timed_out", "error"]:
@@ -71,7 +73,9 @@ class Evaluation:
     @property
     def message(self) -> str:
         """The outcome in one or two sentences."""
-        return passed_message(self.checks) if self.error is None else str(self.error)
+        if self.error is not None:
+            return str(self.error)
+        return self.passed_text or passed_message(self.checks)
 
 
 def evaluate(
