@@ -16,10 +16,12 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_checkly import triggers
+from airflow_provider_checkly.operators import ChecklyRunChecksOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator
-    from airflow.triggers.base import BaseTrigger
+
+    from airflow_provider_checkly.emulator import Emulator, Record
 
 
 @dataclass
@@ -69,7 +71,7 @@ def stored(trigger: Any) -> Any:
     return getattr(triggers, name)(**json.loads(json.dumps(arguments)))
 
 
-def events(trigger: BaseTrigger) -> list[Any]:
+def events(trigger: Any) -> list[Any]:
     """All events of a trigger, as the resumed task sees them."""
 
     async def collect() -> list[Any]:
@@ -110,3 +112,13 @@ def defer(task: BaseOperator, where: Any = None) -> TaskDeferred:
     except TaskDeferred as deferred:
         return deferred
     raise AssertionError("the task did not defer")
+
+
+def run_checks(**arguments: Any) -> ChecklyRunChecksOperator:
+    """An operator that runs checks."""
+    return ChecklyRunChecksOperator(task_id="task", **arguments)
+
+
+def requests_to(checkly: Emulator, path: str) -> list[Record]:
+    """The requests whose path contains a text."""
+    return [record for record in checkly.requests if path in record.path]

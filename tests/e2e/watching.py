@@ -167,10 +167,10 @@ def lose_checkly(stage: Stage) -> None:
     """A check changes while nobody reaches Checkly."""
 
     def outage() -> str:
-        stage.wire.cut()
+        stage.proxy.cut()
         found = change(stage, "failing")
         time.sleep(15)
-        stage.wire.mend()
+        stage.proxy.listen()
         return found
 
     _with_outage(stage, "changed while Checkly was out of reach", outage)

@@ -18,13 +18,13 @@ from airflow_provider_checkly.triggers import ChecklyCheckStatusTrigger
 WATCHED: Final = "e0000000-0000-4000-8000-000000000000"
 TWIN: Final = "e0000001-0000-4000-8000-000000000000"
 POLL: Final = 2
-WIRED: Final = "checkly_wired"
+BEHIND_PROXY: Final = "checkly_behind_proxy"
 """The connection that a test can cut."""
 
 
 def watched(name: str, **arguments: Any) -> Asset:
     """Return an asset that a change of a check updates."""
-    trigger = ChecklyCheckStatusTrigger(poll_interval=POLL, checkly_conn_id=WIRED, **arguments)
+    trigger = ChecklyCheckStatusTrigger(poll_interval=POLL, checkly_conn_id=BEHIND_PROXY, **arguments)
     return Asset(name, watchers=[AssetWatcher(name=name, trigger=trigger)])
 
 
@@ -50,7 +50,7 @@ with DAG("healthy", schedule=None, max_active_runs=200, max_active_tasks=200):
         deferrable=True,
         poke_interval=3,
         timeout=300,
-        checkly_conn_id=WIRED,
+        checkly_conn_id=BEHIND_PROXY,
     )
 
 with DAG("deploy", schedule=None, max_active_runs=200):
