@@ -26,6 +26,7 @@ SCENARIOS: Final = [
     watching.restart_everything,
     watching.wait_through_a_kill,
     watching.kill_the_setup,
+    watching.kill_in_the_window,
     watching.twenty_kills,
 ]
 

@@ -207,6 +207,20 @@ def twenty_kills(stage: Stage) -> None:
             faults(stage, entry, asset, found, may_double=True)
 
 
+def kill_in_the_window(stage: Stage) -> None:
+    """The triggerer is killed when an event has arrived and is not stored yet: it may come a second time."""
+    with stage.ledger.scenario("SIGKILL as soon as an event has arrived") as entry:
+        for status, asset in (("failing", "failing"), ("passing", "recovered")) * 2:
+            change(stage, "passing" if status == "failing" else "failing")
+            settle(stage)
+            found = change(stage, "failing" if status == "failing" else "passing")
+            assert eventually(LIMIT, lambda asset=asset, found=found: count(stage, asset, found)), "no event"
+            with stage.airflow.without("triggerer"):
+                pass
+            settle(stage)
+            faults(stage, entry, asset, found, may_double=True)
+
+
 # Waits for health, and deployments.
 
 
