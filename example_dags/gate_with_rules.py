@@ -1,16 +1,23 @@
-"""Gate with rules: most checks must pass, none may be slow, and a flaky one only warns.
+"""Gate with rules: most checks must pass, no location may be slow, and a flaky check only warns.
 
-The task's log shows the decision as a table; XCom `gate` holds it for what comes after.
+The task's log shows the rules as a table; XCom `gate` holds them, with all checks, for the next tasks.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, task
 
 from airflow_provider_checkly.gate import Gate
 from airflow_provider_checkly.operators import ChecklyRunChecksOperator
 
-with DAG("checkly_gate_with_rules", schedule=None, tags=["checkly"]):
+with DAG(
+    "checkly_gate_with_rules",
+    description="Most checks must pass, no location may be slow, and a flaky check only warns",
+    schedule=None,
+    tags=["checkly"],
+):
     gate = ChecklyRunChecksOperator(
         task_id="gate",
         tags="deploy-gate-broken",
@@ -20,7 +27,7 @@ with DAG("checkly_gate_with_rules", schedule=None, tags=["checkly"]):
     )
 
     @task
-    def what_was_tolerated(decision: dict[str, list[dict[str, str]]]) -> list[str]:
-        return [check["name"] for check in decision["tolerated"]]
+    def tolerated_checks(evaluation: dict[str, Any]) -> list[str]:
+        return [check["name"] for check in evaluation["checks"] if check["severity"] == "tolerated"]
 
-    what_was_tolerated(gate.output["gate"])
+    tolerated_checks(gate.output["gate"])

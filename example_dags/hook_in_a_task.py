@@ -1,4 +1,4 @@
-"""Hook: decide in Python what the result means, here by the slowest location."""
+"""Hook: evaluate the results in Python, here to find the slowest location."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ from airflow.providers.common.compat.sdk import DAG, task
 
 from airflow_provider_checkly.hooks import ChecklyHook
 
-with DAG("checkly_hook_in_a_task", schedule=None, tags=["checkly"]):
+with DAG(
+    "checkly_hook_in_a_task",
+    description="Evaluate the results in Python: find the slowest location",
+    schedule=None,
+    tags=["checkly"],
+):
 
     @task
     def slowest_location() -> str:

@@ -1,4 +1,4 @@
-"""Dynamic mapping: one task per check, so that each has its own state, log, retries and link."""
+"""Dynamic task mapping: one task per check, each with its own state, log, retries and link."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ from airflow.providers.common.compat.sdk import DAG, task
 
 from airflow_provider_checkly.operators import ChecklyRunChecksOperator
 
-with DAG("checkly_map_over_check_ids", schedule=None, tags=["checkly"]):
+with DAG(
+    "checkly_map_over_check_ids",
+    description="One task per check, each with its own state, log, retries and link",
+    schedule=None,
+    tags=["checkly"],
+):
 
     @task
     def checks_of_this_release() -> list[str]:

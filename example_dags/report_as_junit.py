@@ -1,4 +1,4 @@
-"""JUnit: give the result to a tool that shows test reports; needs `airflow-provider-checkly[junit]`."""
+"""JUnit: convert results for tools that show test reports. Needs `airflow-provider-checkly[junit]`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from airflow_provider_checkly.hooks import ChecklyHook
 from airflow_provider_checkly.junit import junit_xml
 from airflow_provider_checkly.operators import ChecklyRunTestSessionOperator
 
-with DAG("checkly_report_as_junit", schedule=None, tags=["checkly"]):
+with DAG(
+    "checkly_report_as_junit",
+    description="Convert results to JUnit XML for tools that show test reports",
+    schedule=None,
+    tags=["checkly"],
+):
     checks = ChecklyRunTestSessionOperator(
         task_id="checks", run_location="eu-central-1", tags="checkout", deferrable=True, soft_fail=True
     )

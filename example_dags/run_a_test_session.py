@@ -1,4 +1,4 @@
-"""Test session: many checks in one wait, against a preview deployment; nobody is alerted."""
+"""Test session: run checks against a preview deployment, in one session that sends no alerts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from airflow_provider_checkly.operators import ChecklyRunTestSessionOperator
 
 with DAG(
     "checkly_run_a_test_session",
+    description="Run checks against a preview deployment, in one session that sends no alerts",
     schedule=None,
     params={"url": Param("https://preview.example.com", type="string", description="What to test")},
     tags=["checkly"],

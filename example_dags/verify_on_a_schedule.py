@@ -1,4 +1,4 @@
-"""Schedule: verify production every hour; skip what follows, without an alarm, if it is not well.
+"""Schedule: verify production every hour; skip the next tasks, without an alert, if a check fails.
 
 `tags` reads: (production AND smoke) OR (production AND api, but not slow-images).
 """
@@ -13,6 +13,7 @@ from airflow_provider_checkly.operators import ChecklyRunChecksOperator
 
 with DAG(
     "checkly_verify_on_a_schedule",
+    description="Verify production every hour; skip the next tasks if a check fails",
     schedule="@hourly",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,

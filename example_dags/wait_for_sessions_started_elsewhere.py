@@ -1,6 +1,6 @@
-"""Sensor: wait for check sessions that somebody else started.
+"""Sensor: wait for check sessions that another system started.
 
-Here a first task stands for that somebody: a deployment pipeline, another DAG, a person at Checkly.
+Here the first task stands for that system, e.g. a deployment pipeline or another DAG.
 """
 
 from __future__ import annotations
@@ -10,8 +10,13 @@ from airflow.providers.common.compat.sdk import DAG
 from airflow_provider_checkly.operators import ChecklyRunChecksOperator
 from airflow_provider_checkly.sensors import ChecklyCheckSessionSensor
 
-with DAG("checkly_wait_for_sessions_started_elsewhere", schedule=None, tags=["checkly"]):
-    started = ChecklyRunChecksOperator(task_id="somebody_else", tags="smoke", wait_for_completion=False)
+with DAG(
+    "checkly_wait_for_sessions_started_elsewhere",
+    description="Wait for check sessions that another system started",
+    schedule=None,
+    tags=["checkly"],
+):
+    started = ChecklyRunChecksOperator(task_id="start", tags="smoke", wait_for_completion=False)
 
     ChecklyCheckSessionSensor(
         task_id="wait",
