@@ -116,6 +116,7 @@ def test_first_come_first_served() -> None:
 
 
 SESSIONS = of_sessions(CHECK_SESSION)
+UNKNOWN = "dddddddd-0000-4000-8000-000000000001"
 
 
 def client_for(
@@ -143,7 +144,7 @@ def credentials(checkly: Emulator) -> Credentials:
 def test_a_cancelled_wait_leaves_the_queue(credentials: Credentials) -> None:
     async def work() -> None:
         async with client_for(credentials, per_minute=2) as sender:
-            get = SESSIONS.get("dddddddd-0000-4000-8000-000000000001").request
+            get = SESSIONS.get(UNKNOWN).request
             assert [(await sender(get, 60)).status for _ in range(2)] == [404, 404]
             third = asyncio.ensure_future(sender(get, 60))
             await asyncio.sleep(0.05)

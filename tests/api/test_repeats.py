@@ -217,8 +217,8 @@ def test_a_wait_for_several_sessions(
     assert [session["checkSessionId"] for session in result.final] == ids
     assert statuses(result) == ["PASSED", "PASSED", "FAILED"]
     assert (result.unfinished, result.late) == ((), False)
-    ends = [text.split(" ended: ")[0] for text in caplog.messages if " ended: " in text]
-    assert ends == [f"{n} of 3 check sessions" for n in (1, 2, 3)]
+    ends = [text.partition("(")[2] for text in caplog.messages if text.endswith(" ended)")]
+    assert ends == [f"{n} of 3 check sessions ended)" for n in (1, 2, 3)]
 
 
 @pytest.mark.usefixtures("clock")
