@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psutil  # type: ignore[import-untyped]
 
+from airflow_provider_checkly.api.polling import WaitResult
 from airflow_provider_checkly.emulator import Check, Emulator
 from airflow_provider_checkly.events import from_event
 from airflow_provider_checkly.hooks import ChecklyHook
