@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psutil  # type: ignore[import-untyped]
 
-from airflow_provider_checkly.api.polling import WaitResult
 from airflow_provider_checkly.emulator import Check, Emulator
 from airflow_provider_checkly.events import from_event
 from airflow_provider_checkly.hooks import ChecklyHook
@@ -27,6 +26,8 @@ from airflow_provider_checkly.triggers import ChecklySessionTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from airflow_provider_checkly.api.polling import WaitResult
 
 FAULTS: Final[list[dict[str, Any]]] = [
     {"status": 502, "times": 3},
