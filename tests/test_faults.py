@@ -273,7 +273,7 @@ AT_POLL: Final = [
 
     # "Still running" is not an error, and no reason to hurry.
     Row("408 at once", responds(408, times=2), SUCCESS, polls=3, gap=1),
-    Row("408 and an hour", responds(408, Retry_After="3600"), SUCCESS, polls=2, gap=5),
+    Row("408 and an hour", responds(408, Retry_After="3600"), SUCCESS, polls=2, looks=0, gap=5),
     Row("408 of a proxy", responds(408, HTML), SUCCESS, polls=2, gap=1),
     Row("never ends", nothing, RETRY, ChecksTimedOut, "at the deadline", polls=2, looks=1, cancels=1,
         timeout=1.2, task=ENDLESS),
