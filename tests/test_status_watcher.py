@@ -172,9 +172,9 @@ def test_a_change_during_a_restart_is_one_event_after_it(account: Emulator) -> N
             pass
         account.set_status(SHOP, "failing")
         async with Watching(watcher(store)) as second:
-            found = [await first.polls(0), await second.polls()]
+            found = await second.polls()
         async with Watching(watcher(store)) as third:
-            return [*found, await third.polls()]
+            return [await first.polls(0), found, await third.polls()]
 
     assert asyncio.run(watch()) == [[], [("Shop", "passing", "failing")], []]
 
