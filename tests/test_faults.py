@@ -428,7 +428,7 @@ def check_requests(place: str, row: Row, end: str, scene: Scene) -> None:
     assert all(later - sooner >= row.gap for sooner, later in pairwise(times))
 
 
-@pytest.mark.usefixtures("_defers_at_once")
+@pytest.mark.usefixtures("_defers_at_once", "_no_garbage_collection")
 @pytest.mark.parametrize(("place", "row", "way"), CASES)
 def test_what_a_user_sees(
     place: str, row: Row, way: str, scene: Scene, caplog: pytest.LogCaptureFixture

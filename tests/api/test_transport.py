@@ -18,6 +18,7 @@ from raw_http import (
     RawServer,
     Script,
     falls_silent_after,
+    forget_host,
     issue_certificates,
     resets_after,
     sends,
@@ -155,7 +156,8 @@ def test_a_refused_connection_was_not_processed(client: Client, closed_port: int
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_name_that_does_not_exist(client: Client, scheme: str) -> None:
+def test_a_name_that_does_not_exist(client: Client, monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    forget_host(monkeypatch, "checkly.invalid")
     assert failure(client, f"{scheme}://checkly.invalid", TRIGGER) == NEVER_PROCESSED
 
 
