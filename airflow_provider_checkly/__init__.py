@@ -14,6 +14,16 @@ def get_provider_info() -> dict[str, object]:
         kind: [{**integration, "python-modules": [f"{__name__}.{kind}"]}]
         for kind in ("hooks", "operators", "sensors", "triggers")
     }
+    show_tab = {
+        "description": (
+            'Show the tab "Checkly" on all DAGs and tasks. Airflow 3.4 and newer show it without this, '
+            'on tasks of this provider and on DAGs with the tag "checkly"; older versions do not.'
+        ),
+        "version_added": "0.1.0",
+        "type": "boolean",
+        "example": None,
+        "default": "False",
+    }
     return {
         "package-name": "airflow-provider-checkly",
         "name": "Checkly",
@@ -23,8 +33,14 @@ def get_provider_info() -> dict[str, object]:
             {**integration, "external-doc-url": "https://www.checklyhq.com/docs", "tags": ["service"]}
         ],
         **modules,
+        "config": {
+            "checkly": {
+                "description": "How Checkly looks in Airflow's UI.",
+                "options": {"show_tab": show_tab},
+            }
+        },
         "notifications": [f"{__name__}.notifications.ChecklyHeartbeatNotifier"],
-        "extra-links": [f"{__name__}.links.ChecklySessionLink"],
+        "extra-links": [f"{__name__}.links.ChecklySessionLink", f"{__name__}.links.ChecklyCheckLink"],
         "connection-types": [
             {
                 "connection-type": TYPE,

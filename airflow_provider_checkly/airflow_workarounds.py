@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.common.compat.sdk import XCom, conf
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS
 from asgiref.sync import sync_to_async
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
+    from datetime import datetime
+
+    from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_checkly.api.http import JsonObject
 
 SETTLING_SECONDS: Final = 3.0
-TRIGGER_FAILED: Final = "__fail__"
-"""The method that Airflow names where it resumes a task to fail it."""
 DEFER_TIMEOUT_ERRORS: Final = frozenset({"Trigger timeout", "Trigger/execution timeout"})
+TRIGGER_FAILED: Final = "__fail__"
+"""The method that Airflow resumes if a trigger failed or took too long."""
 _under_way: Final[set[asyncio.Future[None]]] = set()
 
 
@@ -28,6 +33,8 @@ def min_deferral_seconds() -> float:
     process lingers, which takes up to `[workers] min_heartbeat_interval` (apache/airflow#67287). Delete with
     the last affected version, together with `not_before` of the trigger.
     """
+    if not AIRFLOW_V_3_1_PLUS:
+        return 0.0
     return float(conf.getint("workers", "min_heartbeat_interval", fallback=0) + SETTLING_SECONDS)
 
 
@@ -73,6 +80,48 @@ def is_defer_timeout(next_method: str, next_kwargs: Mapping[str, Any] | None) ->
     All versions: Airflow tells a time-out only by the text of the error, which differs between 2.11 and 3.
     """
     return next_method == TRIGGER_FAILED and (next_kwargs or {}).get("error") in DEFER_TIMEOUT_ERRORS
+
+
+def template_dag(dag: Any) -> Any:
+    """Return a DAG that can render templates, else None.
+
+    Airflow 3.0 to 3.3: `dag.test()` gives callbacks a serialized DAG, which cannot, so that every notifier
+    of a DAG fails (apache/airflow#64649). Delete once that is fixed in the oldest supported version.
+    """
+    return dag if hasattr(dag, "get_template_env") else None
+
+
+def asset_stores(store: Any) -> list[Any]:
+    """Return the state store of each asset of a watcher.
+
+    Airflow 3.3: watchers with equal arguments on several assets are one trigger, whose store then refuses
+    `aget` and `aset`. Delete once it takes several assets.
+
+    :param store: `asset_state_store` of the trigger, None before 3.3.
+    """
+    if store is None:
+        return []
+    by_asset = [*getattr(store, "_by_name", {}).values(), *getattr(store, "_by_uri", {}).values()]
+    return by_asset or [store]
+
+
+def first_start(context: Context, retries: int) -> datetime | None:
+    """Return when a sensor began, also if it was rescheduled or retried meanwhile.
+
+    All versions: each poke of a rescheduled sensor is a run with its own start. Airflow 2.11 has the first
+    one only behind a private function; delete that part with 2.11.
+
+    :param retries: of the task.
+    """
+    ti = context["ti"]
+    if find := getattr(ti, "get_first_reschedule_date", None):
+        return find(context) or ti.start_date
+    original = import_module("airflow.sensors.base")._orig_start_date  # noqa: SLF001 - Airflow 2.11 only
+    first_try = (ti.max_tries or 0) - retries + 1
+    found: datetime | None = original(
+        dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, map_index=ti.map_index, try_number=first_try
+    )
+    return found or ti.start_date
 
 
 def form_behaviour(behaviour: JsonObject) -> dict[str, Any]:

@@ -128,6 +128,17 @@ def tag_groups(value: object) -> list[list[str]]:
     return [_words(group, "tags") for group in groups]
 
 
+def plain_tags(value: object, argument: str) -> list[str]:
+    """Return a plain list of tags, [] for None; one of them is enough where Checkly takes such lists.
+
+    :raises InvalidInput: a member is a list, empty, or negated.
+    """
+    tags = [] if value is None else _words(value, argument)
+    if negated := [tag for tag in tags if tag.startswith("!")]:
+        raise InvalidInput(f"{argument}: {negated[0]!r} is negated, which Checkly does not support here.")
+    return tags
+
+
 def target(check_ids: object, tags: object, *, all_checks: bool) -> Target:
     """Return which checks to trigger.
 
@@ -147,6 +158,40 @@ def target(check_ids: object, tags: object, *, all_checks: bool) -> Target:
         session_ids(check_ids, "check_ids") if check_ids is not None else [],
         tag_groups(tags) if tags is not None else [],
     )
+
+
+def one_selection(check_ids: object, tags: object, *, all_checks: bool) -> None:
+    """Refuse both or neither of ids and tags, as far as that is known before templates are rendered.
+
+    :raises InvalidInput: not exactly one of the three is given.
+    """
+    flags(all_checks=all_checks)
+    given = [name for name, value in (("check_ids", check_ids), ("tags", tags)) if value is not None]
+    if all_checks:
+        given.append("all_checks=True")
+    if len(given) != 1:
+        what = f"not {' and '.join(given)}" if given else "none of them is given"
+        raise InvalidInput(f"One of check_ids, tags and all_checks=True is needed; {what}.")
+
+
+def selection(check_ids: object, tags: object, *, all_checks: bool) -> Target:
+    """Return which checks to look at.
+
+    :raises InvalidInput: not exactly one of the three is given, or one cannot be used.
+    """
+    one_selection(check_ids, tags, all_checks=all_checks)
+    return target(check_ids, tags, all_checks=all_checks)
+
+
+def words_of(value: str | Iterable[str], known: Sequence[str], argument: str) -> frozenset[str]:
+    """Return some of the words in `known`.
+
+    :raises InvalidInput: one is another, or there is none.
+    """
+    given = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [value]
+    if not given or any(not isinstance(each, str) or each not in known for each in given):
+        raise InvalidInput(f"{argument} must be one or more of {', '.join(known)}, not {value!r}.")
+    return frozenset(given)
 
 
 def fail_on(value: str | Iterable[str]) -> frozenset[str]:
@@ -171,6 +216,15 @@ def positive_seconds(value: float | timedelta, argument: str) -> float:
             f"{argument} must be seconds (or a timedelta) above 0 and below a century, not {value!r}."
         )
     return float(seconds)
+
+
+def seconds_or_zero(value: float | timedelta, argument: str) -> float:
+    """Return seconds.
+
+    :raises InvalidInput: not a number, below 0, or more than a century.
+    """
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    return 0.0 if seconds == 0 and not isinstance(seconds, bool) else positive_seconds(seconds, argument)
 
 
 def flags(**values: object) -> None:

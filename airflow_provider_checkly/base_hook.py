@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -14,10 +15,16 @@ from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_checkly import connection
-from airflow_provider_checkly.exceptions import ChecklyError
+from airflow_provider_checkly.exceptions import (
+    ChecklyAuthError,
+    ChecklyError,
+    ChecklyPlanLimit,
+    ChecklyUnreachable,
+    InvalidInput,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from airflow_provider_checkly.api.endpoints import Endpoint
     from airflow_provider_checkly.api.http import JsonObject
@@ -88,7 +95,8 @@ class ChecklyBaseHook(BaseHook):
         from airflow_provider_checkly.api import transport
 
         seconds = READ_TIMEOUT_MARGIN if margin is None else margin
-        with transport.requests_sender(self.settings.credentials, seconds) as sender:
+        settings = self.settings
+        with self._named(settings), transport.requests_sender(settings.credentials, seconds) as sender:
             return transport.send(sender, endpoint, retry_seconds)
 
     async def asend(self, endpoint: Endpoint[T], retry_seconds: float = RETRY_SECONDS) -> T:
@@ -96,8 +104,9 @@ class ChecklyBaseHook(BaseHook):
         settings = await self.load_settings()
         from airflow_provider_checkly.api import transport
 
-        async with _shared_client(settings) as sender:
-            return await transport.asend(sender, endpoint, retry_seconds)
+        with self._named(settings):
+            async with _shared_client(settings) as sender:
+                return await transport.asend(sender, endpoint, retry_seconds)
 
     def run_polling(self, polling: Polling, deadline: float, *, last_look: bool = True) -> WaitResult:
         """Wait on this thread; `polling` holds what is known, also if the wait is interrupted.
@@ -109,7 +118,8 @@ class ChecklyBaseHook(BaseHook):
 
         settings = self.settings
         steps = polling.steps(settings.sessions(polling.kind), deadline, last_look=last_look)
-        with transport.requests_sender(settings.credentials, READ_TIMEOUT_MARGIN) as sender:
+        credentials = settings.credentials
+        with self._named(settings), transport.requests_sender(credentials, READ_TIMEOUT_MARGIN) as sender:
             return transport.run(steps, sender)
 
     async def arun_polling(self, polling: Polling, deadline: float) -> WaitResult:
@@ -117,8 +127,21 @@ class ChecklyBaseHook(BaseHook):
         settings = await self.load_settings()
         from airflow_provider_checkly.api import transport
 
-        async with _shared_client(settings) as sender:
-            return await transport.arun(polling.steps(settings.sessions(polling.kind), deadline), sender)
+        with self._named(settings):
+            async with _shared_client(settings) as sender:
+                return await transport.arun(polling.steps(settings.sessions(polling.kind), deadline), sender)
+
+    @contextmanager
+    def _named(self, settings: Settings) -> Iterator[None]:
+        """Add advice, the connection and the base URL to the text of each error."""
+        try:
+            yield
+        except InvalidInput:
+            raise
+        except ChecklyError as error:
+            where = f"(connection {self.checkly_conn_id!r}, {settings.credentials.base_url})"
+            error.args = (" ".join(filter(None, (str(error), _advice(error), where))),)
+            raise
 
     def read_sessions(self, ids: Iterable[str], kind: SessionKind) -> list[JsonObject]:
         """Read sessions, ten at a time, in the order of their ids."""
@@ -135,11 +158,10 @@ class ChecklyBaseHook(BaseHook):
         with ThreadPoolExecutor(MAX_PARALLEL) as threads:
             cancelled = list(threads.map(cancel, ids))
         log.info(
-            "Asked Checkly to cancel %d of %d %ss. Checkly stops Playwright Check Suites only; other checks "
-            "run to their end.",
+            "Asked Checkly to cancel %d of %s. Checkly stops Playwright Check Suites only; other checks run "
+            "to their end.",
             sum(cancelled),
-            len(cancelled),
-            kind.name,
+            kind.count(len(cancelled)),
         )
 
     def _cancel(self, kind: SessionKind, until: float, session_id: str) -> bool:
@@ -152,6 +174,23 @@ class ChecklyBaseHook(BaseHook):
             log.warning("The %s %s was not cancelled: %s", kind.name, session_id, error)
             return False
         return True
+
+
+def _advice(error: ChecklyError) -> str:
+    """Return what to do about an error of any request."""
+    match error:
+        case ChecklyAuthError(status=401):
+            return "Checkly does not accept the API key (password of the connection)."
+        case ChecklyAuthError():
+            return (
+                "Checkly accepts the API key, but not for this account ID (login of the connection) or this "
+                "action."
+            )
+        case ChecklyPlanLimit():
+            return "The plan of the account does not include this."
+        case ChecklyUnreachable():
+            return "Check host, DNS, proxy and certificates."
+    return ""
 
 
 def _shared_client(settings: Settings) -> SharedClient:

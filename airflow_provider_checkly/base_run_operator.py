@@ -88,16 +88,15 @@ class BaseRunOperator(BaseSessionOperator):
             sessions = sorted(self._sessions(context, until), key=models.typical_length)
             self._announce(context, sessions)
             self._polling = polling = Polling.of(self.kind, sessions, self._stop_on)
-            if self.check_ids and isinstance(self._evaluate(polling.result()).error, ChecksNotRun):
+            if len(sessions) < len(self._requested[0]) and self._lacks_checks(polling):
                 return self._finish(context, polling.result())
             if not self.wait_for_completion:
                 return events.sessions_for_xcom(sessions)
             if self.deferrable:
                 return self._finish(context, self._look_then_defer(polling, until))
             log.info(
-                "Waiting on this worker for %d %ss. deferrable=True would free its slot.",
-                len(polling.ids),
-                self.kind.name,
+                "Waiting on this worker for %s. deferrable=True would free its slot.",
+                self.kind.count(len(polling.ids)),
             )
             return self._finish(context, self._wait_here(polling, until))
 
@@ -107,6 +106,10 @@ class BaseRunOperator(BaseSessionOperator):
             result = events.from_event(event)
             self._polling = Polling(self.kind, result.unfinished)
             return self._finish(context, result)
+
+    def _lacks_checks(self, polling: Polling) -> bool:
+        """Return whether a requested check does not run, so that there is no point in waiting."""
+        return isinstance(self._evaluate(polling.result()).error, ChecksNotRun)
 
     def on_kill(self) -> None:
         """Cancel the unfinished sessions of this try, and end a wait on this worker."""
@@ -135,7 +138,7 @@ class BaseRunOperator(BaseSessionOperator):
         earlier = started.earlier() if self.reattach or self.retry_failed else []
         failed = self._to_repeat(earlier) if earlier else []
         if earlier and not failed and self.reattach:
-            log.info("Continuing with the %d %ss of an earlier try.", len(earlier), self.kind.name)
+            log.info("Continuing with %s of an earlier try.", self.kind.count(len(earlier)))
             return earlier
         self._refuse_empty_templates()
         with started.starting():
@@ -178,6 +181,7 @@ class BaseRunOperator(BaseSessionOperator):
         ids = [models.session_id(session) for session in sessions]
         context["ti"].xcom_push(key=self.kind.ids_key, value=ids)
         self._push_link(context, sessions)
+        self._label_mapped_task(context, sessions)
         for session in sessions:
             log.info('Started %s "%s": %s', self.kind.name, models.label(session), models.link(session))
 

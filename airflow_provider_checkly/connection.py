@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_checkly.api import endpoints
-from airflow_provider_checkly.api.http import Credentials, JsonObject
+from airflow_provider_checkly.api.http import Credentials, JsonObject, path
 from airflow_provider_checkly.exceptions import InvalidInput
 
 if TYPE_CHECKING:
@@ -73,6 +73,11 @@ class Settings:
     def sessions(self, kind: SessionKind) -> SessionEndpoints:
         """Return the endpoints of a session kind."""
         return endpoints.of_sessions(kind, self.api_version)
+
+    def check_page(self, check_id: str) -> str:
+        """Return the address of a check in Checkly's app; its documentation shows the form in examples."""
+        app = self.credentials.base_url.replace("://api.", "://app.", 1)
+        return f"{app}{path('accounts', self.credentials.account_id, 'checks', check_id)}"
 
 
 def _credential(connection: Connection, field: str, meaning: str, variable: str) -> str:

@@ -23,7 +23,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow_provider_checkly.api.http import JsonObject
 
@@ -131,10 +131,21 @@ class ChecksNotRun(ChecklyError):
     def of(cls, check_ids: Sequence[str], sessions: Sequence[JsonObject]) -> ChecksNotRun:
         """Return the error for these checks and sessions."""
         text = (
-            f"Checkly did not run {len(check_ids)} of the requested checks: {', '.join(check_ids)}. They are "
-            f"deleted, deactivated, or in another account. Activate them, or remove them from check_ids."
+            f"Checkly did not run {len(check_ids)} of the requested checks: {', '.join(check_ids)}. Each is "
+            f"deleted, deactivated, or in another account. Activate it, or remove it from check_ids."
         )
         return cls(text, check_ids=check_ids, sessions=sessions)
+
+    def explained(self, reasons: Mapping[str, str]) -> ChecksNotRun:
+        """Return the same error with the reason for each check."""
+        why = "; ".join(f"{check_id} {reason}" for check_id, reason in reasons.items())
+        more = len(self.check_ids) - len(reasons)
+        others = f"; and {more} more" if more else ""
+        text = (
+            f"Checkly did not run {len(self.check_ids)} of the requested checks: {why}{others}. "
+            f"Activate or correct them, or remove them from check_ids."
+        )
+        return ChecksNotRun(text, check_ids=self.check_ids, sessions=self.sessions)
 
 
 class ChecksFailed(ChecklyError):

@@ -81,7 +81,7 @@ def markdown(message: str, results: Iterable[FailedResult] = ()) -> str:
 
 def _markdown_block(failed: FailedResult) -> str:
     details = [f"- {kind}: {_code(text)}" for kind, text in _details(failed)]
-    links = " · ".join(f"[{kind}]({url})" for kind, url in failed.links)
+    links = " · ".join(f"[{kind}]({_escaped_url(url)})" for kind, url in failed.links)
     return "\n".join(
         [f"**{_escaped_markdown(_title(failed))}**", *details, *([f"- {links}"] if links else [])]
     )
@@ -94,12 +94,17 @@ def slack(message: str, results: Iterable[FailedResult] = ()) -> str:
 
 def _slack_block(failed: FailedResult) -> str:
     details = [f"• {kind}: {_escaped_slack(_code(text))}" for kind, text in _details(failed)]
-    links = " · ".join(f"<{_escaped_slack(url)}|{kind}>" for kind, url in failed.links)
+    links = " · ".join(f"<{_escaped_slack(_escaped_url(url))}|{kind}>" for kind, url in failed.links)
     return "\n".join([f"*{_escaped_slack(_title(failed))}*", *details, *([f"• {links}"] if links else [])])
 
 
 def _escaped_markdown(text: str) -> str:
     return "".join(f"\\{mark}" if mark in "\\`*_[]<>" else mark for mark in text)
+
+
+def _escaped_url(url: str) -> str:
+    """Return a URL that cannot end its link before its own end."""
+    return url.replace("(", "%28").replace(")", "%29").replace("|", "%7C")
 
 
 def _escaped_slack(text: str) -> str:

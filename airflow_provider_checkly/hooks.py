@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Final, Unpack, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack, cast
 
 from airflow_provider_checkly import airflow_workarounds, arguments, connection, test_session_options
 from airflow_provider_checkly.api import endpoints
 from airflow_provider_checkly.api.endpoints import StillRunning
 from airflow_provider_checkly.api.models import CHECK_SESSION, TEST_SESSION, uuid
 from airflow_provider_checkly.api.polling import Polling
-from airflow_provider_checkly.base_hook import RETRY_SECONDS, ChecklyBaseHook
+from airflow_provider_checkly.api.text import one_line
+from airflow_provider_checkly.base_hook import RETRY_SECONDS
 from airflow_provider_checkly.exceptions import (
-    ChecklyAuthError,
     ChecklyError,
     ChecklyNotFound,
-    ChecklyUnreachable,
     ChecksNotRun,
     ChecksTimedOut,
+    NoMatchingChecks,
 )
+from airflow_provider_checkly.status_hook import ChecklyStatusHook
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from airflow_provider_checkly.api.documents import (
         Account,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         TestSession,
         TestSessionResult,
     )
+    from airflow_provider_checkly.api.endpoints import Endpoint
     from airflow_provider_checkly.api.http import JsonObject
     from airflow_provider_checkly.api.models import SessionKind
     from airflow_provider_checkly.api.polling import WaitResult
@@ -42,10 +44,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 TEST_CONNECTION_SECONDS: Final = 5.0
+MAX_EXPLAINED: Final = 10
+"""Checks that are read to explain why they did not run."""
 
 
-class ChecklyHook(ChecklyBaseHook):
+class ChecklyHook(ChecklyStatusHook):
     """Call Checkly's API with the credentials of an Airflow connection of type `checkly`.
 
     Methods return Checkly's documents as typed dicts and raise a `ChecklyError` (see
@@ -108,7 +114,7 @@ class ChecklyHook(ChecklyBaseHook):
         endpoint = endpoints.trigger_check_sessions(
             self.settings.api_version, target.check_ids, target.tags, refresh_cache=refresh_cache
         )
-        return self.send(endpoint, timeout)
+        return self._trigger(endpoint, target, timeout)
 
     def get_check_session(self, check_session_id: str) -> CheckSession:
         """Read a check session (`GET /v2/check-sessions/{id}`)."""
@@ -159,8 +165,13 @@ class ChecklyHook(ChecklyBaseHook):
         :return: the session as it started.
         :raises NoMatchingChecks: no active check matches; nothing was started.
         """
+        return cast("TestSession", self.start_test_session(timeout, **options))
+
+    def start_test_session(self, timeout: float, **options: Unpack[TestSessionOptions]) -> JsonObject:
+        """Start a test session; whether each requested check runs is left to the caller."""
+        target = test_session_options.selected_checks(options)
         body = test_session_options.build_trigger_body(**options)
-        return cast("TestSession", self.send(endpoints.trigger_test_session(body), timeout))
+        return self._trigger(endpoints.trigger_test_session(body), target, timeout)
 
     def get_test_session(self, test_session_id: str) -> TestSession:
         """Read a test session (`GET /v1/test-sessions/{id}`)."""
@@ -217,6 +228,29 @@ class ChecklyHook(ChecklyBaseHook):
         answer = self.send(self.settings.sessions(kind).completion(session_id, max_wait_seconds))
         return None if isinstance(answer, StillRunning) else answer
 
+    def _trigger(self, endpoint: Endpoint[T], target: Target, timeout: float) -> T:
+        """Send a trigger; if no check matches, make sure that the account can be read, and say why."""
+        try:
+            return self.send(endpoint, timeout)
+        except NoMatchingChecks as error:
+            self.get_account()
+            reasons = self.why_not_run(target.check_ids)
+            error.args = (f"{no_match_text(target, reasons)} {error}",)
+            raise
+
+    def why_not_run(self, check_ids: Sequence[str]) -> dict[str, str]:
+        """Return why checks did not run, for at most ten of them (`GET /v1/checks/{id}`)."""
+        return {check_id: self._why_not_run(check_id) for check_id in check_ids[:MAX_EXPLAINED]}
+
+    def _why_not_run(self, check_id: str) -> str:
+        try:
+            check = self.send(endpoints.get_check(check_id), 0)
+        except ChecklyNotFound:
+            return "does not exist in this account"
+        except ChecklyError:
+            return "could not be read"
+        return "is deactivated" if check.get("activated") is False else "exists and is active"
+
     # Checks, results, account
 
     def get_check(self, check_id: str) -> Check:
@@ -252,7 +286,7 @@ class ChecklyHook(ChecklyBaseHook):
         try:
             account = self.send(endpoints.get_account(), TEST_CONNECTION_SECONDS)
         except ChecklyError as error:
-            return False, _diagnosis(error)
+            return False, str(error)
         except Exception as error:  # noqa: BLE001 - the button must show any error
             return False, f"{type(error).__name__}: {error}"
         plan = account.get("planDisplayName") or account.get("plan") or "unknown"
@@ -274,15 +308,17 @@ def _all_ended(result: WaitResult, timeout: float) -> list[JsonObject]:
     return list(result.sessions or ())
 
 
-def _diagnosis(error: ChecklyError) -> str:
-    """Tell a wrong key from a wrong account from no network."""
-    match error:
-        case ChecklyAuthError(status=401):
-            return f"Checkly does not accept the API key (password). {error}"
-        case ChecklyAuthError() | ChecklyNotFound():
-            return (
-                f"Checkly accepts the API key, but not for this account ID (login) or API URL (host). {error}"
-            )
-        case ChecklyUnreachable():
-            return f"Checkly cannot be reached. Check host, DNS, proxy and certificates. {error}"
-    return str(error)
+def no_match_text(target: Target, reasons: Mapping[str, str]) -> str:
+    """Return why no check matches a target."""
+    texts = []
+    if target.check_ids:
+        texts.append("No requested check ran: " + "; ".join(f"{i} {why}" for i, why in reasons.items()) + ".")
+    if target.tags:
+        groups = " or ".join(" and ".join(map(repr, group)) for group in target.tags)
+        texts.append(
+            f"No active check{' of these' if target.check_ids else ''} has the tags {groups}. "
+            f"All tags of a list must match; use a list of lists for alternatives."
+        )
+    if any("," in tag for group in target.tags for tag in group):
+        texts.append("A comma does not separate tags; use a list.")
+    return one_line(" ".join(texts) or "The account has no active check.", 2000)

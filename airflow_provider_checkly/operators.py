@@ -7,10 +7,15 @@ import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_checkly import arguments, test_session_options
-from airflow_provider_checkly.api import endpoints, models
-from airflow_provider_checkly.base_operator import DEFERRABLE
+from airflow_provider_checkly.api import models
+from airflow_provider_checkly.availability import ChecklyAvailabilityOperator
+from airflow_provider_checkly.base_checkly_operator import DEFERRABLE
 from airflow_provider_checkly.base_run_operator import BaseRunOperator
 from airflow_provider_checkly.hooks import ChecklyHook
+from airflow_provider_checkly.maintenance import (
+    ChecklyCreateMaintenanceWindowOperator,
+    ChecklyDeleteMaintenanceWindowOperator,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +26,14 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.api.http import JsonObject
     from airflow_provider_checkly.arguments import FailStatus, Tags
     from airflow_provider_checkly.gate import Gate
+
+__all__ = [
+    "ChecklyAvailabilityOperator",
+    "ChecklyCreateMaintenanceWindowOperator",
+    "ChecklyDeleteMaintenanceWindowOperator",
+    "ChecklyRunChecksOperator",
+    "ChecklyRunTestSessionOperator",
+]
 
 log = logging.getLogger(__name__)
 
@@ -204,7 +217,8 @@ class ChecklyRunTestSessionOperator(BaseRunOperator):
 
     def _start(self, context: Context, until: float) -> list[JsonObject]:
         secrets = self.secret_environment_variables or {}
-        body = test_session_options.build_trigger_body(
+        session = self.hook.start_test_session(
+            until - time.time(),
             name=_session_name(context) if self.name is None else self.name,
             run_location=self.run_location,
             check_ids=self.check_ids,
@@ -219,7 +233,7 @@ class ChecklyRunTestSessionOperator(BaseRunOperator):
             allow_deactivated=self.allow_deactivated,
             refresh_cache=self.refresh_cache,
         )
-        return [self.hook.send(endpoints.trigger_test_session(body), until - time.time())]
+        return [session]
 
 
 def _session_name(context: Context) -> str:

@@ -1,142 +1,23 @@
-"""Sensors that wait for sessions started elsewhere."""
+"""Sensors that wait for sessions started elsewhere, and for checks to be healthy."""
 
 from __future__ import annotations
 
-import logging
-import math
-import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.providers.common.compat.sdk import (
-    AirflowNotFoundException,
-    AirflowSensorTimeout,
-    AirflowSkipException,
-    BaseSensorOperator,
-    PokeReturnValue,
-)
-
-from airflow_provider_checkly import arguments, events
+from airflow_provider_checkly import arguments
 from airflow_provider_checkly.api import models
-from airflow_provider_checkly.api.endpoints import MAX_WAIT_SECONDS
-from airflow_provider_checkly.api.polling import Polling
-from airflow_provider_checkly.base_operator import DEFERRABLE, BaseSessionOperator
-from airflow_provider_checkly.exceptions import ChecklyError, ChecksTimedOut
+from airflow_provider_checkly.base_checkly_operator import DEFERRABLE
+from airflow_provider_checkly.base_health_sensor import BaseHealthSensor
+from airflow_provider_checkly.base_sensor import BaseSessionSensor
 from airflow_provider_checkly.hooks import ChecklyHook
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import timedelta
 
-    from airflow.providers.common.compat.sdk import Context
-
-    from airflow_provider_checkly.api.http import JsonObject
-    from airflow_provider_checkly.api.polling import WaitResult
-    from airflow_provider_checkly.arguments import FailStatus
+    from airflow_provider_checkly.arguments import FailStatus, Tags
     from airflow_provider_checkly.gate import Gate
-
-log = logging.getLogger(__name__)
-
-
-class BaseSessionSensor(BaseSessionOperator, BaseSensorOperator):
-    """What both sensors share: three ways to wait, one gate. They never cancel."""
-
-    _until = math.inf
-
-    def __init__(
-        self, *, mode: str = "poke", poke_interval: float | timedelta | None = None, **kwargs: Any
-    ) -> None:
-        if poke_interval is None:
-            poke_interval = 60 if mode == "reschedule" else 1
-        super().__init__(mode=mode, poke_interval=poke_interval, **kwargs)
-        arguments.positive_seconds(self.timeout, "timeout")
-
-    @property
-    def _given_ids(self) -> object:
-        """The ids as the DAG author gave them."""
-        return getattr(self, self.kind.ids_key)
-
-    def execute(self, context: Context) -> JsonObject | list[JsonObject]:
-        """Wait as `deferrable` and `mode` say."""
-        with self._task_errors(context):
-            polling = self._get_polling()
-            self._until = self._deadline(context, self.timeout)
-            if self.deferrable:
-                return self._value(context, self._look_then_defer(polling, self._until))
-            if not self.reschedule:
-                log.info(
-                    "Waiting on this worker. deferrable=True (with a triggerer) or mode='reschedule' would "
-                    "free its slot."
-                )
-            return self._poke(context, polling)
-
-    def _poke(self, context: Context, polling: Polling) -> JsonObject | list[JsonObject]:
-        """Poke as Airflow does, but let errors and Airflow's time-out leave as in the other modes."""
-        try:
-            found: JsonObject | list[JsonObject] = super().execute(context)
-        except (AirflowSensorTimeout, AirflowSkipException) as error:
-            match error.__cause__:
-                case None:  # Airflow's time-out
-                    return self._value(context, self._look_once_more(polling))
-                case ChecklyError() | AirflowNotFoundException() as known:  # hidden by Airflow's `never_fail`
-                    raise known from known.__cause__
-            raise
-        return found
-
-    def poke(self, context: Context) -> PokeReturnValue:
-        """Ask once; done when all sessions have ended."""
-        polling = self._get_polling()
-        result = self._read_in_turn(polling) if self.reschedule else self._poll(polling)
-        if result.unfinished and not result.late:
-            return PokeReturnValue(is_done=False)
-        return PokeReturnValue(is_done=True, xcom_value=self._value(context, result))
-
-    def execute_complete(self, context: Context, event: object) -> JsonObject | list[JsonObject]:
-        """Conclude from the event of the trigger."""
-        with self._task_errors(context):
-            return self._value(context, events.from_event(event))
-
-    def _get_polling(self) -> Polling:
-        """Return the wait of this process; it remembers sessions between pokes."""
-        if self._polling is None:
-            ids = arguments.session_ids(self._given_ids, self.kind.ids_key)
-            self._polling = Polling(self.kind, ids)
-        return self._polling
-
-    def _value(self, context: Context, result: WaitResult) -> JsonObject | list[JsonObject]:
-        """Conclude; return one session if one id was given as a string, else a list."""
-        sessions = events.sessions_for_xcom(self._conclude(context, result))
-        given = self._given_ids
-        is_single = isinstance(given, str) and not given.strip().startswith("[")
-        return sessions[0] if is_single else sessions
-
-    def _poll(self, polling: Polling) -> WaitResult:
-        """Wait for one long poll, or for the rest of the time."""
-        poll_until = time.time() + MAX_WAIT_SECONDS
-        if self._until <= poll_until:
-            return self._wait_here(polling, self._until)
-        return replace(self._wait_here(polling, poll_until, last_look=False), late=False)
-
-    def _read_in_turn(self, polling: Polling) -> WaitResult:
-        """Read sessions until one has not ended."""
-        for session_id in polling.unfinished:
-            (session,) = self.hook.read_sessions([session_id], self.kind)
-            polling.record(session)
-            if not models.is_final(session):
-                break
-        return polling.result()
-
-    def _look_once_more(self, polling: Polling) -> WaitResult:
-        """Read the unfinished sessions, since the state counts first and the time-out second."""
-        for session in self.hook.read_sessions(polling.unfinished, self.kind):
-            polling.record(session)
-        return polling.result(late=True)
-
-    def _skips_on(self, error: ChecklyError) -> bool:
-        return self.never_fail or super()._skips_on(error)
-
-    def _may_retry(self, error: ChecklyError) -> bool:
-        return not isinstance(error, ChecksTimedOut) and super()._may_retry(error)
+    from airflow_provider_checkly.gate.health import HealthWord
 
 
 class ChecklyCheckSessionSensor(BaseSessionSensor):
@@ -233,3 +114,53 @@ class ChecklyTestSessionSensor(BaseSessionSensor):
             **kwargs,
         )
         self.test_session_ids = arguments.as_list(test_session_ids)
+
+
+class ChecklyCheckStatusSensor(BaseHealthSensor):
+    """Wait until checks are healthy by their scheduled runs; it starts nothing and alerts nobody.
+
+    A check that never ran, that does not exist or that is deactivated is not healthy; the log names it. Tags
+    and `all_checks` mean active checks only. It returns what it knows of each check (healthy ones are left
+    out above 48 KiB). An API key with the role Read Only will do. All deferred sensors of an account share
+    one request per `poke_interval`.
+
+    :param check_ids: UUIDs of checks. (templated)
+    :param tags: a list means AND, a list of lists OR of ANDs; `!tag` negates. (templated)
+    :param all_checks: every active check of the account.
+    :param healthy: the statuses that count as healthy, from `passing`, `degraded` (both by default) and
+        `failing`.
+    :param fresh: count only statuses that Checkly updated since the task began, as after a deployment; a run
+        that was under way at that time counts, too.
+    :param for_seconds: for how long (seconds or a timedelta) all must be healthy, as far as polls can tell;
+        not in reschedule mode.
+    :param deferrable: wait in the triggerer, without a worker slot; `mode` then has no effect.
+    :param mode: "poke" or "reschedule", as in Airflow's sensors.
+    :param poke_interval: seconds (or a timedelta) between looks.
+    :param checkly_conn_id: the connection. (templated)
+    """
+
+    template_fields: Sequence[str] = ("checkly_conn_id", "check_ids", "tags")
+
+    def __init__(
+        self,
+        *,
+        check_ids: str | Iterable[str] | None = None,
+        tags: Tags | None = None,
+        all_checks: bool = False,
+        healthy: HealthWord | Iterable[HealthWord] = ("passing", "degraded"),
+        fresh: bool = False,
+        for_seconds: float | timedelta = 0,
+        deferrable: bool = DEFERRABLE,
+        mode: Literal["poke", "reschedule"] = "poke",
+        poke_interval: float | timedelta = 60,
+        checkly_conn_id: str = ChecklyHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            all_checks=all_checks, healthy=healthy, fresh=fresh, for_seconds=for_seconds,
+            deferrable=deferrable, mode=mode, poke_interval=poke_interval, checkly_conn_id=checkly_conn_id,
+            **kwargs,
+        )  # fmt: skip
+        self.check_ids = arguments.as_list(check_ids)
+        self.tags = arguments.as_list(tags)
+        arguments.one_selection(check_ids, tags, all_checks=all_checks)

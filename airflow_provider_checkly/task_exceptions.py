@@ -7,6 +7,7 @@ apart: `isinstance(context["exception"], ChecksFailed)`.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from airflow.providers.common.compat.sdk import (
@@ -18,6 +19,8 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_checkly import exceptions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_provider_checkly.exceptions import ChecklyError
 
 
@@ -88,3 +91,13 @@ def to_airflow_exception(error: ChecklyError, *, skip: bool, retry: bool) -> Exc
     twin = NOT_RETRIED[type(error)](*error.args)
     twin.__dict__.update(error.__dict__)
     return twin
+
+
+@contextmanager
+def as_airflow_exceptions() -> Iterator[None]:
+    """Let errors leave a task that has no gate: what a retry cannot mend is not retried."""
+    try:
+        yield
+    except exceptions.ChecklyError as error:
+        leaving = to_airflow_exception(error, skip=False, retry=not error.permanent)
+        raise leaving.with_traceback(error.__traceback__) from error.__cause__

@@ -18,7 +18,7 @@ from airflow_provider_checkly.exceptions import InvalidInput
 
 if TYPE_CHECKING:
     from airflow_provider_checkly.api.http import Json, JsonObject
-    from airflow_provider_checkly.arguments import Tags
+    from airflow_provider_checkly.arguments import Tags, Target
 
 MAX_VARIABLES: Final = 50
 RETRY_TYPES: Final = ("FIXED", "LINEAR", "EXPONENTIAL", "SINGLE_RETRY")
@@ -100,14 +100,19 @@ def _environment(options: TestSessionOptions) -> list[Json]:
     return shown + [{"key": key, "value": value, "secret": True} for key, value in secret.items()]
 
 
+def selected_checks(options: TestSessionOptions) -> Target:
+    """Return which checks the options select."""
+    return arguments.target(
+        options.get("check_ids"), options.get("tags"), all_checks=options.get("all_checks", False)
+    )
+
+
 def build_trigger_body(**options: Unpack[TestSessionOptions]) -> JsonObject:
     """Return the body of `POST /v1/test-sessions/trigger`.
 
     :raises InvalidInput: an option cannot work; the error names it, but no secret value.
     """
-    target = arguments.target(
-        options.get("check_ids"), options.get("tags"), all_checks=options.get("all_checks", False)
-    )
+    target = selected_checks(options)
     optional: JsonObject = {
         "environmentVariables": _environment(options),
         "retryStrategy": retry_strategy(options.get("retry_strategy")),

@@ -1,4 +1,4 @@
-"""Hook: evaluate the results in Python, here to find the slowest location."""
+"""Hook: decide in Python what the result means, here by the slowest location."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from airflow_provider_checkly.hooks import ChecklyHook
 
 with DAG(
     "checkly_hook_in_a_task",
-    description="Evaluate the results in Python: find the slowest location",
+    description="Find the slowest location in Python, with the hook",
     schedule=None,
     tags=["checkly"],
 ):

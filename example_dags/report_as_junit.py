@@ -1,4 +1,7 @@
-"""JUnit: convert results for tools that show test reports. Needs `airflow-provider-checkly[junit]`."""
+"""JUnit: give the result to a tool that shows test reports.
+
+Needs `pip install "airflow-provider-checkly[junit]"`. The report is also made where checks did not pass.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from airflow_provider_checkly.operators import ChecklyRunTestSessionOperator
 
 with DAG(
     "checkly_report_as_junit",
-    description="Convert results to JUnit XML for tools that show test reports",
+    description="Return the result of checks as JUnit XML",
     schedule=None,
     tags=["checkly"],
 ):
@@ -18,7 +21,7 @@ with DAG(
         task_id="checks", run_location="eu-central-1", tags="checkout", deferrable=True, soft_fail=True
     )
 
-    @task(trigger_rule="all_done")
+    @task(trigger_rule="none_failed")
     def junit(test_session_ids: list[str]) -> str:
         hook = ChecklyHook()
         return junit_xml(hook.get_test_session(each) for each in test_session_ids)

@@ -1,4 +1,4 @@
-"""Test session: run checks against a preview deployment, in one session that sends no alerts."""
+"""Test session: many checks in one wait, against a preview deployment; nobody is alerted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from airflow_provider_checkly.operators import ChecklyRunTestSessionOperator
 
 with DAG(
     "checkly_run_a_test_session",
-    description="Run checks against a preview deployment, in one session that sends no alerts",
+    description="Test a preview deployment with many checks in one test session",
     schedule=None,
     params={"url": Param("https://preview.example.com", type="string", description="What to test")},
     tags=["checkly"],

@@ -1,6 +1,6 @@
-"""Sensor: wait for check sessions that another system started.
+"""Sensor: wait for check sessions that somebody else started.
 
-Here the first task stands for that system, e.g. a deployment pipeline or another DAG.
+Here a first task stands for that somebody: a deployment pipeline, another DAG, a person at Checkly.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ with DAG(
     schedule=None,
     tags=["checkly"],
 ):
-    started = ChecklyRunChecksOperator(task_id="start", tags="smoke", wait_for_completion=False)
+    started = ChecklyRunChecksOperator(task_id="somebody_else", tags="smoke", wait_for_completion=False)
 
     ChecklyCheckSessionSensor(
         task_id="wait",

@@ -16,6 +16,17 @@ while read -r line release pythons extra; do
     mv "$pins.new" "$pins"
 done <pins/lines
 
+read -r _ release pythons _ < <(grep -v '^#' pins/lines)
+pins=pins/browser.txt
+echo "$pins"
+{
+    echo '# On top of the pins of a line, for make browser. Made by "make pins".'
+    { echo playwright && cat "pins/airflow-$release.txt"; } |
+        "$1" pip compile --quiet --universal --python-version "${pythons%%,*}" --no-header --no-annotate - |
+        grep -vxFf "pins/airflow-$release.txt"
+} >"$pins.new"
+mv "$pins.new" "$pins"
+
 pins=pins/audit.txt
 echo "$pins"
 {

@@ -1,4 +1,4 @@
-"""What is shared by those who ask within a few seconds, and what is not."""
+"""Look-ups within a few seconds are shared; errors and cancellations are not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.providers.common.compat.sdk import Connection
 
-from airflow_provider_checkly.api import lookups
+from airflow_provider_checkly import connection_cache
 from airflow_provider_checkly.hooks import ChecklyHook
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Source:
-    """Answers with the number of the question, unless that is one of the `broken`."""
+    """Returns the number of the look-up, unless it is one of the `broken`."""
 
     def __init__(self, *broken: int) -> None:
         self.broken = broken
@@ -35,7 +35,7 @@ class Source:
         return number
 
     def ask(self, key: str = "key") -> asyncio.Task[int]:
-        return asyncio.ensure_future(lookups.shared(key, self))
+        return asyncio.ensure_future(connection_cache.shared(key, self))
 
 
 def on_a_loop(work: Callable[[], Awaitable[None]]) -> None:
@@ -45,7 +45,7 @@ def on_a_loop(work: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(main())
 
 
-def test_those_who_ask_at_once_share_an_answer() -> None:
+def test_concurrent_look_ups_share_a_result() -> None:
     async def work() -> None:
         source = Source()
         tasks = [source.ask() for _ in range(5)]
@@ -58,8 +58,8 @@ def test_those_who_ask_at_once_share_an_answer() -> None:
     on_a_loop(work)
 
 
-def test_an_answer_is_forgotten_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lookups, "LIFE", 0.02)
+def test_a_result_is_kept_for_a_short_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_cache, "KEEP_SECONDS", 0.02)
 
     async def work() -> None:
         source = Source()
@@ -71,7 +71,7 @@ def test_an_answer_is_forgotten_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     on_a_loop(work)
 
 
-def test_an_error_is_that_of_one_alone_and_is_not_kept() -> None:
+def test_an_error_is_neither_shared_nor_kept() -> None:
     async def work() -> None:
         source = Source(1)
         tasks = [source.ask() for _ in range(3)]
@@ -86,7 +86,7 @@ def test_an_error_is_that_of_one_alone_and_is_not_kept() -> None:
 
 
 @pytest.mark.parametrize("cancelled", [0, 1])
-def test_who_is_cancelled_takes_nobody_along(cancelled: int) -> None:
+def test_a_cancelled_look_up_does_not_cancel_the_others(cancelled: int) -> None:
     async def work() -> None:
         source = Source()
         tasks = [source.ask() for _ in range(3)]
@@ -119,8 +119,8 @@ def test_nothing_outlives_its_event_loop() -> None:
     assert [loop() for loop in loops] == [None, None]
 
 
-def test_hooks_that_look_up_in_the_same_way_share_it() -> None:
-    """Pitfall 51: a subclass shares with its like, and an object that looks up by itself with nobody."""
+def test_hooks_of_the_same_class_share_a_look_up() -> None:
+    """A subclass with its own look-up shares it with its instances only; an instance method is not shared."""
     looked_up: list[str] = []
 
     class Vault(ChecklyHook):
@@ -138,9 +138,9 @@ def test_hooks_that_look_up_in_the_same_way_share_it() -> None:
 
     async def work() -> None:
         hooks = [Vault(), Vault(), Other(), Own(), Own()]
-        found = await asyncio.gather(*(hook._asettings() for hook in hooks))  # noqa: SLF001
-        assert [one.account.account_id for one in found] == ["Vault", "Vault", "Other", "Vault", "Vault"]
+        found = await asyncio.gather(*(hook.load_settings() for hook in hooks))
+        assert [one.credentials.account_id for one in found] == ["Vault", "Vault", "Other", "Vault", "Vault"]
         assert sorted(looked_up) == ["Other", "Vault", "Vault", "Vault"]
-        assert "cu_canary" not in repr(list(lookups._known.values()))  # noqa: SLF001
+        assert "cu_canary" not in repr(list(connection_cache._known.values()))  # noqa: SLF001
 
     on_a_loop(work)

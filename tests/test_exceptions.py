@@ -1,17 +1,17 @@
-"""The tree of errors: what each one means for a retry, and that it survives a pickle (Airflow makes them)."""
+"""The tree of errors: what each one means for a retry, and that it survives a pickle, as Airflow requires."""
 
 from __future__ import annotations
 
+import inspect
 import pickle
 
 import pytest
 
 from airflow_provider_checkly import exceptions
-from airflow_provider_checkly import exceptions
 
 
 @pytest.mark.parametrize(
-    ("error", "transient", "permanent"),
+    ("error", "retryable", "permanent"),
     [
         (exceptions.ChecklyError("x"), False, False),
         (exceptions.InvalidInput("x"), False, True),
@@ -34,17 +34,20 @@ from airflow_provider_checkly import exceptions
         (exceptions.ChecklyRefused("x", status=503), True, False),
         (exceptions.ChecklyRefused("x", status=504), True, False),
         (exceptions.ChecklyUnreadable("x"), False, False),
+        (exceptions.ChecklyUnreadable("x", of_trigger=True), False, True),
         (exceptions.ChecksNotRun("x"), False, True),
+        (exceptions.ChecksFailed("x"), False, True),
+        (exceptions.ChecksTimedOut("x"), False, False),
     ],
 )
-def test_what_an_error_means_for_another_try(
+def test_what_an_error_means_for_a_retry(
     error: exceptions.ChecklyError,
     *,
-    transient: bool,
+    retryable: bool,
     permanent: bool,
 ) -> None:
-    """Pitfall 37: no pointless retries on 400, 401, 402 and 404; 403 may pass."""
-    assert (error.retryable, error.permanent) == (transient, permanent)
+    """A retry of the task is pointless on 400, 401, 402 and 404; a 403 may pass."""
+    assert (error.retryable, error.permanent) == (retryable, permanent)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +62,7 @@ def test_what_an_error_means_for_another_try(
         exceptions.ChecklyNotFound("text", status=404),
         exceptions.NoMatchingChecks("text", status=404),
         exceptions.ChecklyRateLimited("text", status=429, retry_after=60.0),
-        exceptions.ChecklyUnreadable("text"),
+        exceptions.ChecklyUnreadable("text", of_trigger=True),
         exceptions.ChecksNotRun("text", check_ids=["a"], sessions=[{"checkId": "b"}]),
         exceptions.ChecksFailed("text", [{"status": "FAILED"}]),
         exceptions.ChecksTimedOut("text", ["a"]),
@@ -70,15 +73,21 @@ def test_errors_survive_a_pickle(error: exceptions.ChecklyError) -> None:
     assert (type(again), str(again), vars(again)) == (type(error), "text", vars(error))
 
 
-def test_every_error_is_one_of_ours_and_none_of_airflows() -> None:
-    """Pitfall 11: Airflow's base class skips some AirflowExceptions."""
-    found = [getattr(exceptions, name) for name in exceptions.__all__]
+def test_no_error_is_an_airflow_exception() -> None:
+    """Airflow's base sensor skips on some AirflowExceptions, so none may leave the hook by accident."""
+    found = [error for _, error in inspect.getmembers(exceptions, inspect.isclass)]
+    assert len(found) == 13
     assert all(issubclass(error, exceptions.ChecklyError) for error in found)
-    assert {base.__module__ for error in found for base in error.__mro__} == {
-        "airflow_provider_checkly.exceptions",
-        "airflow_provider_checkly.exceptions",
-        "builtins",
-    }
+    assert {base.__module__ for error in found for base in error.__mro__} == {exceptions.__name__, "builtins"}
+
+
+def test_checks_that_did_not_run_are_named() -> None:
+    error = exceptions.ChecksNotRun.of(["a", "b"], [{"checkId": "c"}])
+    assert (error.check_ids, error.sessions) == (["a", "b"], [{"checkId": "c"}])
+    assert str(error) == (
+        "Checkly did not run 2 of the requested checks: a, b. Each is deleted, deactivated, or in another "
+        "account. Activate it, or remove it from check_ids."
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,5 +102,7 @@ def test_every_error_is_one_of_ours_and_none_of_airflows() -> None:
         (exceptions.ChecklyUnreadable("x"), True),
     ],
 )
-def test_whether_a_trigger_may_have_started_something(error: exceptions.ChecklyError, *, expected: bool) -> None:
+def test_whether_checkly_may_have_processed_the_request(
+    error: exceptions.ChecklyError, *, expected: bool
+) -> None:
     assert error.maybe_processed is expected

@@ -187,3 +187,70 @@ class Account(TypedDict):
     plan: NotRequired[str]
     planDisplayName: NotRequired[str]
     runtimeId: NotRequired[str]
+
+
+class CheckStatus(TypedDict):
+    """How a check is doing, as of its last run; only `name` is documented as always there."""
+
+    name: str
+    checkId: NotRequired[str]
+    hasFailures: NotRequired[bool]
+    hasErrors: NotRequired[bool]
+    isDegraded: NotRequired[bool]
+    longestRun: NotRequired[float | None]
+    shortestRun: NotRequired[float | None]
+    lastRunLocation: NotRequired[str | None]
+    lastCheckRunId: NotRequired[str | None]
+    sslDaysRemaining: NotRequired[float | None]
+    created_at: NotRequired[str]
+    updated_at: NotRequired[str | None]
+
+
+class ReportAggregate(TypedDict):
+    """Success ratio and response times in milliseconds; `from` and `to` with a granularity only."""
+
+    successRatio: float
+    avg: float
+    p95: float
+    p99: float
+
+
+class CheckReport(TypedDict):
+    """One check in a report: `aggregate` for the whole period, or `aggregates` with a granularity."""
+
+    name: str
+    checkId: str
+    checkType: CheckType
+    deactivated: bool
+    tags: list[str]
+    aggregate: NotRequired[ReportAggregate]
+    aggregates: NotRequired[list[ReportAggregate]]
+
+
+class CheckAnalytics(TypedDict):
+    """Availability (per cent) and response times (ms) of a check; null without data in the period."""
+
+    checkId: str
+    checkType: CheckType
+    availability: NotRequired[float | None]
+    responseTime_avg: NotRequired[float | None]
+    responseTime_p50: NotRequired[float | None]
+    responseTime_p95: NotRequired[float | None]
+    responseTime_p99: NotRequired[float | None]
+
+
+class MaintenanceWindow(TypedDict):
+    """A maintenance window; `tags` names the checks and groups that it pauses."""
+
+    id: int
+    name: str
+    startsAt: str
+    endsAt: str
+    tags: NotRequired[list[str]]
+    pauseAllChecks: NotRequired[bool]
+    silenceAlertsTags: NotRequired[list[str]]
+    silenceAllAlerts: NotRequired[bool]
+    description: NotRequired[str | None]
+    repeatUnit: NotRequired[Literal["DAY", "WEEK", "MONTH"] | None]
+    created_at: NotRequired[str]
+    updated_at: NotRequired[str | None]

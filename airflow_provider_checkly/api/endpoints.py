@@ -31,6 +31,9 @@ MAX_MESSAGE: Final = 2_000
 TRIGGER_SECONDS: Final = 60
 """How long Checkly may take to start all requested checks; giving up early could start them twice."""
 ACCEPTED: Final = 202
+ONLY_CHECKLY: Final = frozenset({401, 402, 403, 404})
+"""Statuses whose meaning depends on whether Checkly itself responded, and not a proxy."""
+FORBIDDEN: Final = 403
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +50,12 @@ class StillRunning:
 
     :param retry_after: seconds after which Checkly accepts the next poll, None if it does not say.
     :param early: whether Checkly responded well before the requested wait was over.
+    :param from_checkly: whether Checkly itself responded, and not a proxy.
     """
 
     retry_after: float | None
     early: bool
+    from_checkly: bool = True
 
 
 def _date_hint(value: str) -> float | None:
@@ -78,15 +83,37 @@ def retry_after(response: Response) -> float | None:
     return hint if hint is not None and hint >= 0 else None
 
 
-def _said(response: Response) -> str:
+def _refusal(response: Response) -> JsonObject:
+    """Return the JSON of an error response of Checkly, {} for one of a proxy or another server."""
     try:
-        message = models.json_object(response).get("message")
+        found = models.json_object(response)
     except exceptions.ChecklyUnreadable:
-        return quoted(response.body) if response.body else "no message"
-    return one_line(message, MAX_MESSAGE) if isinstance(message, str) and message else "no message"
+        return {}
+    return found if found.get("statusCode") == response.status else {}
 
 
-def _advice(response: Response) -> str:
+def _message(response: Response, refusal: JsonObject) -> str:
+    message = refusal.get("message")
+    if isinstance(message, str) and message:
+        return one_line(message, MAX_MESSAGE)
+    return quoted(response.body) if response.body and not refusal else "no message"
+
+
+def _needed_role(request: Request) -> str:
+    """Return the role that an API key needs for a request, "" if any key will do."""
+    if "maintenance-windows" in request.path and request.method != "GET":
+        return "Read & Write"
+    return "Read & Run" if request.path.endswith(("/trigger", "/cancel")) else ""
+
+
+def _advice(response: Response, refusal: JsonObject) -> str:
+    if not refusal and response.status in ONLY_CHECKLY:
+        return (
+            " That is not an error of Checkly's API: a proxy or another server responded. "
+            "Check the host of the connection."
+        )
+    if response.status == FORBIDDEN and (role := _needed_role(response.request)):
+        return f" This needs an API key with the role {role}."
     if location := response.headers.get("location"):
         return f" It redirects to {quoted(location)}; set the host of the connection to the API itself."
     return ""
@@ -99,9 +126,13 @@ def accept(response: Response) -> Response:
     """
     if response.status in range(200, 300):
         return response
-    message = _said(response)
-    raise exceptions.REFUSALS.get(response.status, exceptions.ChecklyRefused)(
-        f"{response.request}: Checkly responded {response.status}: {message.rstrip('.')}.{_advice(response)}",
+    refusal = _refusal(response)
+    message = _message(response, refusal)
+    is_known = refusal or response.status not in ONLY_CHECKLY
+    kind = exceptions.REFUSALS.get(response.status) if is_known else None
+    raise (kind or exceptions.ChecklyRefused)(
+        f"{response.request}: {'Checkly' if refusal else 'the server'} responded {response.status}: "
+        f"{message.rstrip('.')}.{_advice(response, refusal)}",
         status=response.status,
         message=message,
         retry_after=retry_after(response),
@@ -134,7 +165,7 @@ def _read_session(response: Response, kind: SessionKind) -> JsonObject:
 def _read_completion(response: Response, kind: SessionKind) -> JsonObject | StillRunning:
     if response.status == 408:  # noqa: PLR2004 - the documented "still running"
         early = response.seconds < response.request.hold / 2
-        return StillRunning(retry_after(response), early)
+        return StillRunning(retry_after(response), early, bool(_refusal(response)))
     session = _read_session(response, kind)
     if not models.is_final(session):
         raise exceptions.ChecklyUnreadable(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from math import isfinite
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar
 
 from airflow_provider_checkly.api.text import http_url, one_line, quoted
 from airflow_provider_checkly.exceptions import ChecklyUnreadable, InvalidInput
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from airflow_provider_checkly.api.http import Json, JsonObject, Response
+
+T = TypeVar("T")
 
 FINAL: Final[frozenset[str]] = frozenset({"PASSED", "FAILED", "DEGRADED", "TIMED_OUT", "CANCELLED"})
 RUNNING: Final[frozenset[str]] = frozenset({"STARTED", "PROGRESS", "PROGRESS_FAILED", "PROGRESS_DEGRADED"})
@@ -45,6 +48,10 @@ class SessionKind:
     statuses: frozenset[str]
     ids_key: str
     error_groups: str
+
+    def count(self, number: int) -> str:
+        """Return e.g. "1 check session" or "2 check sessions"."""
+        return f"{number} {self.name}{'' if number == 1 else 's'}"
 
 
 CHECK_SESSION: Final = SessionKind(
@@ -103,24 +110,47 @@ def _number(word: str) -> float:
     raise ValueError(f"{word} is not valid JSON")
 
 
-def json_object(response: Response) -> JsonObject:
-    """Return the JSON object of a response.
-
-    :raises ChecklyUnreadable: the body is something else; the error quotes the start of it.
-    """
+def _json(response: Response, kind: type[T], name: str) -> T:
     try:
         text = response.body.decode("utf-8")
         value: Json = json.loads(text, object_pairs_hook=_unique, parse_constant=_number, parse_float=_number)
     except (ValueError, RecursionError) as error:
         fault = f"readable JSON ({type(error).__name__}: {error})"
     else:
-        if isinstance(value, dict):
+        if isinstance(value, kind):
             return value
-        fault = "a JSON object"
+        fault = name
     raise ChecklyUnreadable(
         f"{response.request}: the response ({response.status}) is not {fault}. "
         f"It starts with {quoted(response.body)}."
     )
+
+
+def json_object(response: Response) -> JsonObject:
+    """Return the JSON object of a response.
+
+    :raises ChecklyUnreadable: the body is something else; the error quotes the start of it.
+    """
+    return _json(response, dict, "a JSON object")
+
+
+def json_list(response: Response) -> list[Json]:
+    """Return the JSON list of a response.
+
+    :raises ChecklyUnreadable: the body is something else; the error quotes the start of it.
+    """
+    return _json(response, list, "a JSON list")
+
+
+def moment(value: Json) -> float | None:
+    """Return a time of Checkly's as Unix seconds, None if it is not one."""
+    if not isinstance(value, str):
+        return None
+    try:
+        parsed = datetime.fromisoformat(value)
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _text(session: JsonObject, field: str, source: str) -> str:

@@ -20,7 +20,7 @@ from airflow_provider_checkly.api.http import JsonObject
 from airflow_provider_checkly.exceptions import ChecklyError, ChecklyNotFound, ChecklyRateLimited
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow_provider_checkly.api.models import SessionKind
 
@@ -89,27 +89,34 @@ class Polling:
     :param stop_on: statuses that end the wait for all (fail fast).
     :param logged: ids of sessions whose end has been logged before.
     :param clock: wall-clock time in seconds.
+    :param seen: the last state of each session, by id.
+    :param unfinished: ids of the sessions that are not known to have ended.
+    :param has_warned: whether a response that is not Checkly's has been logged.
     """
 
     kind: SessionKind
     ids: Sequence[str]
     stop_on: frozenset[str] = frozenset()
     logged: frozenset[str] = frozenset()
-    clock: Callable[[], float] = time.time
-    seen: dict[str, JsonObject] = field(default_factory=dict)
+    clock: Callable[[], float] = field(default_factory=lambda: time.time)
+    seen: dict[str, JsonObject] = field(default_factory=dict, init=False)
+    unfinished: list[str] = field(init=False)
+    has_warned: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        """Start with no session known to have ended."""
+        self.unfinished = list(self.ids)
 
     @classmethod
     def of(
-        cls, kind: SessionKind, sessions: Iterable[JsonObject], stop_on: frozenset[str] = frozenset()
+        cls, kind: SessionKind, sessions: Sequence[JsonObject], stop_on: frozenset[str] = frozenset()
     ) -> Polling:
         """Return a wait for sessions whose state is known."""
         seen = {models.session_id(session): session for session in sessions}
-        return cls(kind, list(seen), stop_on, seen=seen)
-
-    @property
-    def unfinished(self) -> list[str]:
-        """Ids of the sessions that are not known to have ended."""
-        return [i for i in self.ids if not ((found := self.seen.get(i)) and models.is_final(found))]
+        polling = cls(kind, list(seen), stop_on)
+        for session_id, session in seen.items():
+            polling.record(session_id, session)
+        return polling
 
     def result(self, *, late: bool = False) -> WaitResult:
         """Return what is known now."""
@@ -117,9 +124,12 @@ class Polling:
         sessions = tuple(session for i in self.ids if (session := self.seen.get(i)))
         return WaitResult(tuple(self.ids), sessions, unfinished, late=late and bool(unfinished))
 
-    def record(self, session: JsonObject) -> None:
-        """Remember the state of a session."""
-        self.seen[models.session_id(session)] = session
+    def record(self, session_id: str, session: JsonObject) -> bool:
+        """Remember the state of a session; return whether it has ended."""
+        self.seen[session_id] = session
+        if (is_final := models.is_final(session)) and session_id in self.unfinished:
+            self.unfinished.remove(session_id)
+        return is_final
 
     def steps(self, endpoints: SessionEndpoints, deadline: float, *, last_look: bool = True) -> Steps:
         """Poll in turn until all sessions have ended, one ends the wait, or the deadline comes.
@@ -136,8 +146,7 @@ class Polling:
             if not isinstance(answer, dict):
                 turn.rotate(-1)
                 continue
-            turn.popleft()
-            self._record_end(answer)
+            self._record_end(turn.popleft(), answer)
             if not self.unfinished or models.status(answer) in self.stop_on:
                 return self.result()
         if turn and last_look:
@@ -155,7 +164,10 @@ class Polling:
         :raises ChecklyError: the answer is an error that another poll cannot mend.
         """
         match answer:
-            case StillRunning(retry_after=hint, early=early):
+            case StillRunning(retry_after=hint, early=early, from_checkly=from_checkly):
+                if not from_checkly and not self.has_warned:
+                    self.has_warned = True
+                    log.warning("A server other than Checkly's API responded 408; polling on. Is it a proxy?")
                 return max(min(hint or 0, MAX_408_PAUSE), EARLY_408_PAUSE if early else 0)
             case ChecklyNotFound() if self.clock() < fresh_until:
                 log.info("%s The session may not be visible yet; retrying.", answer)
@@ -176,17 +188,17 @@ class Polling:
             if isinstance(answer, ChecklyError) and not isinstance(answer, ChecklyRateLimited):
                 raise answer
             if isinstance(answer, dict):
-                self._record_end(answer)
+                self._record_end(session_id, answer)
         return self.result(late=True)
 
-    def _record_end(self, session: JsonObject) -> None:
-        self.record(session)
-        if models.is_final(session) and models.session_id(session) not in self.logged:
-            ended = len(self.ids) - len(self.unfinished)
-            log.info("%s", _progress(session, f"{ended} of {len(self.ids)}"))
-
-
-def _progress(session: JsonObject, count: str) -> str:
-    seconds, kind = models.seconds(session), models.kind_of(session).name
-    after = "" if seconds is None else f" after {seconds:.1f} s"
-    return f"{count} {kind}s ended: {models.label(session)} {models.status(session)}{after}."
+    def _record_end(self, session_id: str, session: JsonObject) -> None:
+        if self.record(session_id, session) and session_id not in self.logged:
+            seconds = models.seconds(session)
+            log.info(
+                "%s %s%s (%d of %s ended)",
+                models.label(session),
+                models.status(session),
+                "" if seconds is None else f" after {seconds:.1f} s",
+                len(self.ids) - len(self.unfinished),
+                self.kind.count(len(self.ids)),
+            )

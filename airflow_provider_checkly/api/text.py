@@ -10,13 +10,14 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.api.http import Json
 
 ANSI_SEQUENCE: Final = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]"  # colours, cursor
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours, cursor
     r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # titles, hyperlinks
     r"|\x1b[@-_]"
 )
 JOINERS: Final = "\u200c\u200d"
 """Not printable to Python, but part of emoji and of Persian words."""
 MAX_LINE: Final = 240
+MAX_URL: Final = 2048
 MAX_QUOTED: Final = 200
 """Characters of a response that an error message quotes."""
 
@@ -52,7 +53,9 @@ def quoted(text: str | bytes) -> str:
 
 def http_url(value: Json) -> str:
     """Return a web address that is safe to show as a link, "" for anything else."""
-    if not isinstance(value, str) or not value.isprintable() or any(mark in value for mark in " \"'<>\\`"):
+    if not isinstance(value, str) or len(value) > MAX_URL or not value.isprintable():
+        return ""
+    if any(mark in value for mark in " \"'<>\\`"):
         return ""
     try:
         parts = urlsplit(value)

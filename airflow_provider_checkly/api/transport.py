@@ -1,38 +1,40 @@
 """Two senders, one on requests and one on aiohttp, and the loops that run a request or a wait with them.
 
-Both senders take proxies and certificates from the environment in the same way, verify TLS, never follow a
-redirect, and ignore `.netrc`, which would replace the key.
+Both take proxies and certificates from `environment`, verify TLS, never follow a redirect, and ignore
+`.netrc`, which would replace the key.
 """
 
 from __future__ import annotations
 
 import asyncio
+import http.client
 import os
 import re
+import socket
 import ssl
 import time
 from collections.abc import Callable
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import cache, partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import aiohttp
 import requests
 import urllib3
 import yarl
+from requests.adapters import HTTPAdapter
 from tenacity import AsyncRetrying, Retrying
 
+from airflow_provider_checkly.api import environment
 from airflow_provider_checkly.api.http import Credentials, Request, Response
 from airflow_provider_checkly.api.rate_limit import OVERTIME_SECONDS
 from airflow_provider_checkly.api.retry import retrying
+from airflow_provider_checkly.api.text import one_line
 from airflow_provider_checkly.exceptions import ChecklyError, ChecklyUnreachable, ChecklyUnreadable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
     from airflow_provider_checkly.api.endpoints import Endpoint
     from airflow_provider_checkly.api.polling import Answer, Steps, WaitResult
@@ -47,7 +49,10 @@ A long poll takes little more than the given seconds.
 
 CONNECT_SECONDS: Final = 10.0
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+MAX_INLINE_BYTES: Final = 128 * 1024
 CHUNK_BYTES: Final = 64 * 1024
+MIN_REDACTED: Final = 8
+"""Characters of a key that is replaced in responses; real keys are much longer."""
 URL_CREDENTIALS: Final = re.compile(r"//[^/\s]*@")
 NEVER_PROCESSED: Final = (
     aiohttp.ClientConnectorError,
@@ -56,73 +61,112 @@ NEVER_PROCESSED: Final = (
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.ConnectTimeoutError,
 )
+MISCONFIGURED: Final = (
+    ssl.SSLCertVerificationError,
+    urllib3.exceptions.LocationValueError,
+    UnicodeError,
+)
+"""Beside any `ValueError` of a library itself."""
+REASONS: Final[dict[str, tuple[type[BaseException], ...]]] = {
+    "its certificate is not trusted ({})": (ssl.SSLCertVerificationError,),
+    "the TLS handshake failed ({})": (ssl.SSLError,),
+    "its host name cannot be resolved": (socket.gaierror,),
+    "the proxy refused the connection": (aiohttp.ClientHttpProxyError,),
+    "no complete response in time": (TimeoutError, requests.Timeout),
+    "the connection ended before the response was complete": (
+        http.client.RemoteDisconnected,
+        http.client.IncompleteRead,
+        aiohttp.ServerDisconnectedError,
+        aiohttp.ClientPayloadError,
+    ),
+    "the response is not valid HTTP": (
+        http.client.HTTPException,
+        urllib3.exceptions.DecodeError,
+        aiohttp.ClientResponseError,
+    ),
+}
+"""The first that fits explains why no response arrived."""
 
 
-def proxy_for(url: str) -> str | None:
-    """Return the proxy for a URL according to the environment (HTTPS_PROXY, NO_PROXY, ...), None for none."""
-    parts = urlsplit(url)
-    proxies = getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if not proxy or proxy_bypass(parts.netloc.rpartition("@")[2]):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+class TlsAdapter(HTTPAdapter):
+    """Connections that verify certificates with our TLS context, also through proxies."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Create the pool of direct connections."""
+        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> urllib3.ProxyManager:
+        """Create the pool of connections through a proxy."""
+        kwargs |= {"ssl_context": self._context, "proxy_ssl_context": self._context}
+        manager: urllib3.ProxyManager = super().proxy_manager_for(*args, **kwargs)
+        return manager
+
+    def cert_verify(self, conn: Any, *_: object) -> None:
+        """Leave trust to the context; `requests` would add certifi's certificates to it."""
+        conn.cert_reqs = "CERT_REQUIRED"
 
 
-def certificates() -> str | None:
-    """Return the certificate bundle that the environment names, None for none."""
-    names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-    return next((found for name in names if (found := os.environ.get(name))), None)
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and all that lies beneath the wrappers of the libraries."""
+    seen: list[BaseException] = []
+    layer: list[object] = [error]
+    while layer:
+        found = [each for each in layer if isinstance(each, BaseException) and each not in seen]
+        seen += found
+        yield from found
+        layer = [
+            beneath
+            for each in found
+            for beneath in (
+                *each.args,
+                getattr(each, "reason", None),
+                getattr(each, "original_error", None),
+                each.__cause__,
+                each.__context__,
+            )
+        ]
 
 
-@cache
-def _tls(bundle: str | None) -> ssl.SSLContext:
-    if bundle and Path(bundle).is_dir():
-        return ssl.create_default_context(capath=bundle)
-    return ssl.create_default_context(cafile=bundle)
+def _detail(cause: BaseException) -> str:
+    return str(getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or "").rstrip(".")
 
 
-def _trusted() -> ssl.SSLContext:
-    """Return the TLS context that verifies certificates.
-
-    :raises ChecklyUnreachable: the bundle that the environment names cannot be read.
-    """
-    bundle = certificates()
-    try:
-        return _tls(bundle)
-    except OSError as error:
-        raise ChecklyUnreachable(
-            f"The certificates that the environment names cannot be read: {bundle} ({error}).",
-            maybe_processed=False,
-            retryable=False,
-        ) from error
-
-
-def _cause(error: Exception) -> object:
-    """Return the error beneath the wrappers of requests and urllib3; aiohttp has no wrappers."""
-    cause = getattr(error.args[0], "reason", None) if error.args else None
-    if isinstance(cause, urllib3.exceptions.ProxyError):
-        cause = cause.original_error
-    return cause.args[0] if isinstance(cause, urllib3.exceptions.SSLError) and cause.args else cause
+def _reason(causes: Sequence[BaseException]) -> str:
+    """Return in plain words why no response arrived."""
+    for words, kinds in REASONS.items():
+        if found := [cause for cause in causes if isinstance(cause, kinds)]:
+            return words.format(next(filter(None, map(_detail, found)), "")).replace(" ()", "")
+    numbers = [number for cause in causes if (number := getattr(cause, "errno", None) or 0) > 0]
+    if not numbers and any(isinstance(cause, ConnectionError) for cause in causes):
+        return str(causes[-1]) or "the connection was closed"
+    text = os.strerror(numbers[-1]) if numbers else str(causes[-1])
+    return URL_CREDENTIALS.sub("//", one_line(text[:1].lower() + text[1:]))
 
 
 def _unreachable(request: Request, credentials: Credentials, error: Exception) -> ChecklyUnreachable:
     """Return our error for an error of a library, whose text may hold the password of a proxy."""
-    cause = _cause(error)
-    misconfigured = isinstance(error, ValueError) or isinstance(cause, ValueError)
-    never_processed = isinstance(error, NEVER_PROCESSED) or isinstance(cause, NEVER_PROCESSED)
-    reason = URL_CREDENTIALS.sub("//", str(error)) or "no response in time"
+    causes = list(_causes(error))
+    misconfigured = isinstance(error, ValueError) or any(isinstance(cause, MISCONFIGURED) for cause in causes)
+    never_processed = any(
+        isinstance(cause, NEVER_PROCESSED) or "Tunnel connection failed" in str(cause) for cause in causes
+    )
     return ChecklyUnreachable(
-        f"{request}: no complete response from {credentials.base_url} "
-        f"({type(error).__name__}: {reason[:300]}).",
-        maybe_processed=not (misconfigured or never_processed or "Tunnel connection failed" in str(cause)),
+        f"{request}: no response from {credentials.base_url}: {_reason(causes)}.",
+        maybe_processed=not (misconfigured or never_processed),
         retryable=not misconfigured,
     )
 
 
 def _without_key(credentials: Credentials, response: Response) -> Response:
-    """Return a response without the key, which a server may echo."""
+    """Return a response without the key, which a server may echo; a short key could be part of any word."""
     key = credentials.api_key.encode()
-    return replace(response, body=response.body.replace(key, b"***")) if key in response.body else response
+    if len(key) < MIN_REDACTED or key not in response.body:
+        return response
+    return replace(response, body=response.body.replace(key, b"***"))
 
 
 def _check_size(request: Request, body: bytearray) -> None:
@@ -136,8 +180,9 @@ def open_session(url: str, headers: Mapping[str, str]) -> requests.Session:
     session = requests.Session()
     session.trust_env = False
     session.headers.update(headers)
-    session.verify = certificates() or True
-    if proxy := proxy_for(url):
+    session.headers["Accept-Encoding"] = environment.ENCODINGS
+    session.mount("https://", TlsAdapter(environment.tls_context()))
+    if proxy := environment.proxy_for(url):
         session.proxies = {"http": proxy, "https": proxy}
     return session
 
@@ -179,18 +224,8 @@ def requests_sender(credentials: Credentials, margin: float) -> Iterator[Sender]
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise _unreachable(request, credentials, error) from None
 
-    _trusted()
     with open_session(credentials.base_url, credentials.headers()) as session:
         yield send
-
-
-def _http_proxy(url: str) -> str | None:
-    proxy = proxy_for(url)
-    if proxy and not proxy.lower().startswith(("http://", "https://")):
-        raise ValueError(
-            "aiohttp supports http proxies only; see HTTPS_PROXY and ALL_PROXY in the environment"
-        )
-    return proxy
 
 
 async def _aexchange(
@@ -220,9 +255,8 @@ async def aiohttp_sender(credentials: Credentials, margin: float) -> AsyncIterat
     """
 
     async def send(request: Request, retry_seconds: float) -> Response:
-        limit = min(
-            request.hold + margin, max(retry_seconds, 0) + OVERTIME_SECONDS
-        )  # 0 means no limit to aiohttp
+        # 0 means no limit to aiohttp
+        limit = min(request.hold + margin, max(retry_seconds, 0) + OVERTIME_SECONDS)
         try:
             return _without_key(
                 credentials, await _aexchange(session, credentials.url(request), proxy(), request, limit)
@@ -231,8 +265,9 @@ async def aiohttp_sender(credentials: Credentials, margin: float) -> AsyncIterat
             raise _unreachable(request, credentials, error) from None
 
     # reading the environment takes as long as a request
-    proxy = cache(partial(_http_proxy, credentials.base_url))
-    connector = aiohttp.TCPConnector(limit=0, ssl=await asyncio.to_thread(_trusted))
+    proxy = cache(partial(environment.proxy_for, credentials.base_url))
+    context = await asyncio.to_thread(environment.tls_context)
+    connector = aiohttp.TCPConnector(limit=0, ssl=context, resolver=aiohttp.ThreadedResolver())
     jar = aiohttp.DummyCookieJar()
     async with aiohttp.ClientSession(
         connector=connector, cookie_jar=jar, headers=credentials.headers()
@@ -261,16 +296,23 @@ async def asend(sender: AsyncSender, endpoint: Endpoint[T], retry_seconds: float
     """
     end = time.monotonic() + retry_seconds
     try:
-        return endpoint.read(await sender(endpoint.request, retry_seconds))
+        return await _read(endpoint, await sender(endpoint.request, retry_seconds))
     except ChecklyError as error:
         failed = [error]
 
     async def again() -> T:
         if failed:
             raise failed.pop()
-        return endpoint.read(await sender(endpoint.request, end - time.monotonic()))
+        return await _read(endpoint, await sender(endpoint.request, end - time.monotonic()))
 
     return await retrying(AsyncRetrying, endpoint.request, end - time.monotonic())(again)
+
+
+async def _read(endpoint: Endpoint[T], response: Response) -> T:
+    """Read a response; a large one in a thread, since decoding it would block the event loop."""
+    if len(response.body) < MAX_INLINE_BYTES:
+        return endpoint.read(response)
+    return await asyncio.to_thread(endpoint.read, response)
 
 
 def run(steps: Steps, sender: Sender) -> WaitResult:

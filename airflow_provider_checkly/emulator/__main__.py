@@ -102,17 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=HelpFormatter,
     )
     parser.add_argument("--port", type=_port, default=0, help="port to listen on; 0 picks a free one")
-    parser.add_argument("--api-key", type=_key, default=DEFAULT_KEY, help="the key that may do everything")
-    parser.add_argument(
-        "--key",
-        action="append",
-        type=_role_of_key,
-        metavar="KEY=ROLE",
-        help=f"another key, may be repeated; the role is one of {', '.join(ROLES)}",
-    )
-    parser.add_argument(
-        "--account-id", type=_account, default=DEFAULT_ACCOUNT, help="the only account, a UUID"
-    )
+    _add_keys(parser)
     parser.add_argument(
         "--checks", type=_checks, metavar="FILE", help="JSON list of checks that replaces the default checks"
     )
@@ -136,6 +126,20 @@ def _parser() -> argparse.ArgumentParser:
         help="refuse root-cause analyses, as plans without them do",
     )
     return parser
+
+
+def _add_keys(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--api-key", type=_key, default=DEFAULT_KEY, help="the key that may do everything")
+    parser.add_argument(
+        "--key",
+        action="append",
+        type=_role_of_key,
+        metavar="KEY=ROLE",
+        help=f"another key, may be repeated; the role is one of {', '.join(ROLES)}",
+    )
+    parser.add_argument(
+        "--account-id", type=_account, default=DEFAULT_ACCOUNT, help="the only account, a UUID"
+    )
 
 
 def _whole(text: str) -> int:

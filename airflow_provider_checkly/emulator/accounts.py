@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 WINDOW_SECONDS: Final = 60.0
 # Requests per window of operations with a limit of their own, besides that of the account.
-OPERATION_LIMITS: Final = {"/v2/check-results/{checkId}": 60}
+ANALYTICS: Final = "/v1/analytics/checks"
+OPERATION_LIMITS: Final = {"/v2/check-results/{checkId}": 60, ANALYTICS: 30}
 PUBLIC_LOCATIONS: Final = {
     "us-east-1": "N. Virginia",
     "us-east-2": "Ohio",
@@ -113,7 +114,7 @@ class Locations:
 
 def _required_role(request: web.Request) -> Role:
     """Return the least role that may send a request."""
-    if request.method in ("GET", "HEAD"):
+    if request.method in ("GET", "HEAD") or request.path == ANALYTICS:
         return "read_only"
     runs = request.path.endswith(RUNS) or request.path.startswith("/v1/root-cause-analyses/")
     return "read_and_run" if runs else "read_and_write"

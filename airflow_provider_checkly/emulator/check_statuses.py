@@ -17,6 +17,7 @@ from airflow_provider_checkly.emulator.http import (
     Fields,
     Problem,
     Query,
+    is_uuid,
     read_id,
     read_json,
     timestamp,
@@ -48,6 +49,9 @@ ALERTS: Final[dict[tuple[Status, Status], str]] = {
 HOUR: Final = 3600
 DAY: Final = 24 * HOUR
 ALERT_HOURS: Final = 6
+MAX_ANALYTICS: Final = 100
+ANALYTICS_DAYS: Final = {"last24Hours": 1, "last7Days": 7, "thisWeek": 7, "lastWeek": 7, "lastMonth": 30}
+UNTIMED: Final = ("HEARTBEAT", "ICMP")
 # How long the preset windows of a report are; none of them is cut at calendar days here.
 QUICK_RANGES: Final = {
     "last24Hrs": DAY,
@@ -177,6 +181,7 @@ class CheckStatuses:
             web.get("/v1/check-alerts", self.alerts),
             web.get("/v1/check-alerts/{checkId}", self.alerts_of_check),
             web.get("/v1/reporting", self.report),
+            web.post("/v1/analytics/checks", self.analytics),
             web.put("/_emulator/check-statuses/{checkId}", self.set),
         ]
 
@@ -216,6 +221,32 @@ class CheckStatuses:
             if (not tags or tags & set(check.tags)) and deactivated in (None, not check.activated)
         ]
         return web.json_response([self._report_json(check, since, until) for check in chosen])
+
+    async def analytics(self, request: web.Request) -> web.Response:
+        """Answer with availability and response times of some checks; unknown ids are left out."""
+        days = ANALYTICS_DAYS[Query(request).word("quickRange", [*ANALYTICS_DAYS]) or "last24Hours"]
+        given = Fields(await read_json(request)).required("checkIds")
+        if not (isinstance(given, list) and 1 <= len(given) <= MAX_ANALYTICS and all(map(is_uuid, given))):
+            raise Problem(400, f'"checkIds" must be an array of 1 to {MAX_ANALYTICS} UUIDs.')
+        now = self._model.clock()
+        found = [self._model.find_check(str(each).lower()) for each in given]
+        return web.json_response(
+            [self._analytics_json(each, now - days * DAY, now) for each in found if each]
+        )
+
+    def _analytics_json(self, check: Check, since: float, until: float) -> dict[str, JSON]:
+        """Return the analytics of a check: null without runs; not each type has response times."""
+        report = self._report_json(check, since, until)["aggregate"]
+        if not isinstance(report, dict):
+            raise TypeError("an aggregate is an object")
+        ran = any(since <= run.at < until for run in self._statuses.runs(check))
+        times = {f"responseTime_{name}": report[name] if ran else None for name in ("avg", "p95", "p99")}
+        return {
+            "checkId": check.id,
+            "checkType": check.checkType,
+            "availability": report["successRatio"] if ran or check.availability is not None else None,
+            **({} if check.checkType in UNTIMED else times),
+        }
 
     def _status_json(self, check: Check) -> dict[str, JSON]:
         """Return the status of a check (schema CheckStatus); one that never ran has null for its last run."""

@@ -33,6 +33,7 @@ class CheckOutcome:
     :param key: identifies the check: its id, else its name, else the id of the result or session.
     :param name: as Checkly gives it, uncleaned; an id where Checkly gives no name.
     :param statuses: all statuses; one that is not final is kept as it is.
+    :param session_ids: the sessions that ran the check, the one with the worst status first.
     :param results: final results as Checkly returned them, {} for one that is not an object.
     :param missing: why the statuses cannot be evaluated.
     :param link: to the session at Checkly.
@@ -144,8 +145,8 @@ def _of_result(session: JsonObject, result: JsonObject) -> CheckOutcome:
         attempt = f"no final result in {run_location(result)}"
         return replace(outcome, statuses=frozenset({said}), missing=(attempt,))
     said = one_line(result.get("status")) or "UNKNOWN"
-    is_known = result.get("status") in FINAL_RESULT_STATUSES
-    missing = () if is_known else (f"{said} is not a final status",)
+    is_final = _text(result.get("status")) in FINAL_RESULT_STATUSES
+    missing = () if is_final else (f"{said} is not a final status",)
     return replace(outcome, statuses=result_statuses(result, said), results=(result,), missing=missing)
 
 
@@ -179,7 +180,7 @@ def _merged(one: CheckOutcome, other: CheckOutcome) -> CheckOutcome:
         one.key,
         min(one.name, other.name, key=lambda name: (name.lower() == one.key[1], name)),
         one.statuses | other.statuses,
-        tuple(sorted({*one.session_ids, *other.session_ids})),
+        tuple(dict.fromkeys((*worst.session_ids, *one.session_ids, *other.session_ids))),
         one.results + other.results,
         tuple(sorted({*one.missing, *other.missing})),
         one.check_type or other.check_type,

@@ -16,11 +16,11 @@ from airflow_provider_checkly.exceptions import (
     ChecksTimedOut,
 )
 from airflow_provider_checkly.gate.check_results import CheckOutcome, Severity, collect, rank
-from airflow_provider_checkly.gate.presentation import named, passed_message, some
+from airflow_provider_checkly.gate.presentation import amount, named, passed_message, some
 from airflow_provider_checkly.gate.result_details import milliseconds, response_time, run_location
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from airflow_provider_checkly.api.http import JsonObject
     from airflow_provider_checkly.api.polling import WaitResult
@@ -47,12 +47,14 @@ class Evaluation:
     :param checks: worst first; those that have not ended and those that did not run are among them.
     :param error: why the gate did not pass; None if it passed.
     :param excluded: ids of the requested checks that did not run because of the tags.
+    :param passed_text: the message of a gate that passed, where it is not about sessions.
     """
 
     rules: tuple[Rule, ...] = ()
     checks: tuple[CheckOutcome, ...] = ()
     error: ChecklyError | None = None
     excluded: tuple[str, ...] = ()
+    passed_text: str = ""
 
     @property
     def outcome(self) -> Literal["passed", "failed", "timed_out", "error"]:
@@ -71,7 +73,9 @@ class Evaluation:
     @property
     def message(self) -> str:
         """The outcome in one or two sentences."""
-        return passed_message(self.checks) if self.error is None else str(self.error)
+        if self.error is not None:
+            return str(self.error)
+        return self.passed_text or passed_message(self.checks)
 
 
 def evaluate(
@@ -88,21 +92,26 @@ def evaluate(
     :param filtered: whether tags may have excluded some of them.
     :param tags: the tags of checks, by check id, as far as they are known.
     """
+    final = result.final
     running = [each for each in result.sessions or () if not models.is_final(each)]
-    seen = [_look(gate, each, tags or {}) for each in collect(result.final)]
-    pending = len(result.ids) - len(result.final)
+    pending = len(result.ids) - len(final)
+    seen = [_look(gate, each, tags or {}) for each in collect(final)]
     status = _status_rule(gate, seen, pending)
     ended = [replace(each, severity=_severity(gate, each, tags or {}, status)) for each in seen]
-    missing = _not_run(requested, [*ended, *collect(running)], running)
-    rules = [status, *_time_rule(gate, ended), *_requested_rule(requested, missing, filtered=filtered)]
+    unfinished = [_unfinished(each, late=result.late) for each in collect(running)]
+    ran = {each.check_id for each in (*ended, *unfinished)}
+    missing = [] if _may_show_more(result) else [check_id for check_id in requested if check_id not in ran]
+    rules = [status, *_time_rule(gate, ended), *_requested_rule(requested, ran, missing, filtered=filtered)]
     if pending:
-        rules.append(Rule("end", f"{len(result.ids)} sessions", f"{len(result.final)} ended", met=False))
-    open_checks = [_unfinished(each, late=result.late) for each in collect(running)]
+        rules.append(Rule("end", amount(len(result.ids), "session"), f"{len(final)} ended", met=False))
     not_run, excluded = ([], missing) if filtered else (missing, [])
-    checks = [*map(_never_ran, not_run), *ended, *open_checks]
-    checks.sort(key=lambda each: SEVERITIES.index(each.severity))
+    checks = sorted([*map(_never_ran, not_run), *ended, *unfinished], key=_order)
     error = result.error or _error(result, rules, ended, not_run)
     return Evaluation(() if result.error else tuple(rules), tuple(checks), error, tuple(excluded))
+
+
+def _order(check: CheckOutcome) -> int:
+    return SEVERITIES.index(check.severity)
 
 
 def _error(
@@ -112,33 +121,41 @@ def _error(
     if failing := [each for each in ended if each.severity == "failing"]:
         ids = {session_id for each in failing for session_id in each.session_ids}
         sessions = [each for each in result.final if models.session_id(each) in ids]
-        pending = len(result.ids) - len(result.final)
-        return ChecksFailed(_failure_text(rules, failing, len(ended) + pending), sessions)
+        count = len(ended) + len(result.ids) - len(result.final)
+        text = _failure_text(rules, failing, count)
+        return ChecksFailed(f"{text}{_not_run_text(missing)}", sessions)
     if missing:
         return ChecksNotRun.of(missing, result.sessions or ())
     if result.late and result.unfinished:
         return _time_out(result)
-    if result.unfinished or not all(rule.met for rule in rules):
-        return ChecklyUnreadable(
-            f"{len(result.final)} of {len(result.ids)} sessions have ended although the wait is over, so the "
-            f"gate cannot pass. Run the task again."
-        )
-    return None
+    if all(rule.met for rule in rules):
+        return None
+    return ChecklyUnreadable(
+        f"The wait is over, but {len(result.final)} of {amount(len(result.ids), 'session')} ended, so the "
+        f"gate cannot pass. Run the task again."
+    )
 
 
 def _failure_text(rules: Sequence[Rule], failing: Sequence[CheckOutcome], count: int) -> str:
     counts = [rule for rule in rules if not rule.met and rule.rule == "checks"]
     required = "".join(f" Required: {rule.required}; actual: {rule.actual}." for rule in counts)
     names = some(sorted(map(named, failing)))
-    return f"{len(failing)} of {count} check{'' if count == 1 else 's'} did not pass: {names}.{required}"
+    return f"{len(failing)} of {amount(count, 'check')} did not pass: {names}.{required}"
+
+
+def _not_run_text(missing: Sequence[str]) -> str:
+    if not missing:
+        return ""
+    return f" {amount(len(missing), 'requested check')} did not run: {some(missing)}."
 
 
 def _time_out(result: WaitResult) -> ChecksTimedOut:
     seen = {models.session_id(session): session for session in result.sessions or ()}
     lines = [_progress(session_id, seen.get(session_id)) for session_id in result.unfinished]
     return ChecksTimedOut(
-        f"{len(lines)} of {len(result.ids)} sessions had not ended at the deadline (timeout or "
-        f"execution_timeout): {some(lines)}. They may still be running at Checkly.",
+        f"{len(lines)} of {amount(len(result.ids), 'session')} had not ended at the deadline (timeout or "
+        f"execution_timeout): {some(lines)}. They may still be running at Checkly. Set a longer timeout if "
+        f"they need more time.",
         result.unfinished,
     )
 
@@ -163,17 +180,18 @@ def _only_warns(gate: Gate, check: CheckOutcome, tags: Mapping[str, Collection[s
 
 
 def _severity(gate: Gate, check: CheckOutcome, tags: Mapping[str, Collection[str]], status: Rule) -> Severity:
-    """Return what a check does to the gate; what is slow or missing is never tolerated."""
+    """Return the effect of a check on the gate; slow responses and missing data are never tolerated."""
     if not (check.failed or check.reasons):
-        return "passed"
+        return "passed" if check.status in models.GOOD else "tolerated"
     if _only_warns(gate, check, tags):
         return "warning"
     return "tolerated" if status.met and not check.reasons else "failing"
 
 
 def _unfinished(check: CheckOutcome, *, late: bool) -> CheckOutcome:
-    """Return a check that is still running, which fails the gate only at the deadline."""
-    reason = "still running at the deadline" if late else "still running"
+    """Return a check of a running session, which fails the gate only at the deadline."""
+    subject = "its session was " if check.results else ""
+    reason = f"{subject}still running{' at the deadline' if late else ''}"
     severity: Severity = "failing" if late else "warning"
     return replace(check, status=check.worst(), missing=(reason,), severity=severity)
 
@@ -191,14 +209,12 @@ def _never_ran(check_id: str) -> CheckOutcome:
     )
 
 
-def _not_run(
-    requested: Sequence[str], checks: Iterable[CheckOutcome], running: Sequence[JsonObject]
-) -> list[str]:
-    """Return the requested checks that did not run; a running test session does not tell yet."""
-    if any(models.kind_of(session) is models.TEST_SESSION for session in running):
-        return []
-    ran = {each.check_id for each in checks}
-    return [check_id for check_id in requested if check_id not in ran]
+def _may_show_more(result: WaitResult) -> bool:
+    """Return whether a session may hold further checks: one not read yet, or a running test session."""
+    seen = result.sessions or ()
+    return len(seen) < len(result.ids) or any(
+        models.kind_of(session) is models.TEST_SESSION and not models.is_final(session) for session in seen
+    )
 
 
 # Rules
@@ -225,7 +241,7 @@ def _status_rule(gate: Gate, seen: Sequence[CheckOutcome], pending: int) -> Rule
     counted = len(seen) + pending - left_out
     met = bool(seen) and not missing and gate.allows(len(failed), counted)
     actual = _status_actual(gate, failed, counted) if counted or left_out else "no check has ended"
-    warned = f"; {left_out} more with a warning only" if left_out else ""
+    warned = f"; {left_out} more as a warning only" if left_out else ""
     return Rule("checks" if gate.tolerant else "status", _status_required(gate), actual + warned, met)
 
 
@@ -235,18 +251,18 @@ def _status_required(gate: Gate) -> str:
     if gate.min_passed_percent is not None:
         return f"at least {gate.min_passed_percent:g} % of checks not {words}"
     if gate.max_failed is not None:
-        return f"at most {gate.max_failed} of the checks {words}"
+        return f"at most {amount(gate.max_failed, 'check')} {words}"
     return f"no check {words}" if gate.statuses else f"checks {words}"
 
 
 def _status_actual(gate: Gate, failed: Sequence[CheckOutcome], counted: int) -> str:
     words = Counter(each.status if each.failed else "without a final status" for each in failed)
     counts = ", ".join(f"{words[word]} {word}" for word in sorted(words, key=rank))
+    if gate.min_passed_percent is not None and counted:
+        percent = math.floor((counted - len(failed)) * 10_000 / counted) / 100
+        return f"{percent:g} % of {amount(counted, 'check')}{f' ({counts})' if counts else ''}"
     which = f" ({counts})" if len(words) > 1 else "".join(f" {word}" for word in words)
-    actual = f"{len(failed) or 'none'} of {counted} check{'' if counted == 1 else 's'}{which}"
-    if gate.min_passed_percent is None or not counted:
-        return actual
-    return f"{actual}, so {math.floor((counted - len(failed)) * 10_000 / counted) / 100:g} % are not"
+    return f"{len(failed) or 'none'} of {amount(counted, 'check')}{which}"
 
 
 def _time_rule(gate: Gate, seen: Sequence[CheckOutcome]) -> list[Rule]:
@@ -258,17 +274,25 @@ def _time_rule(gate: Gate, seen: Sequence[CheckOutcome]) -> list[Rule]:
     actual = [
         f"slowest {milliseconds(max(known))}" if known else "no response time",
         f"{len(times) - len(known)} missing" if known and len(known) < len(times) else "",
-        f"{warned} more with a warning only" if warned else "",
+        f"{warned} more as a warning only" if warned else "",
     ]
     required = f"at most {milliseconds(gate.max_response_time)} in each location"
     met = bool(seen) and not any(each.slow for each in counted)
     return [Rule("response time", required, "; ".join(filter(None, actual)), met)]
 
 
-def _requested_rule(requested: Sequence[str], missing: Sequence[str], *, filtered: bool) -> list[Rule]:
+def _requested_rule(
+    requested: Sequence[str], ran: Collection[str], not_run: Sequence[str], *, filtered: bool
+) -> list[Rule]:
     if not requested:
         return []
-    count = len(requested)
-    required = f"{count} requested check{'' if count == 1 else 's'}"
-    excluded = f"; not {some(missing)}{', excluded by tags' if filtered else ''}" if missing else ""
-    return [Rule("requested", required, f"{count - len(missing)} ran{excluded}", met=filtered or not missing)]
+    count, known = len(requested), sum(check_id in ran for check_id in requested)
+    actual = [
+        f"{known} ran",
+        f"{'no match for the tags, or inactive' if filtered else 'not run'}: {some(not_run)}"
+        if not_run
+        else "",
+        f"{unknown} not known yet" if (unknown := count - known - len(not_run)) else "",
+    ]
+    met = filtered or known == count
+    return [Rule("requested", amount(count, "requested check"), "; ".join(filter(None, actual)), met)]

@@ -29,6 +29,8 @@ EFFECTS: Final[dict[Severity, str]] = {
 MAX_NAMED: Final = 10
 MAX_ROWS: Final = 50
 MAX_NAME: Final = 60
+MAX_MESSAGE: Final = 2000
+UNPRINTABLE: Final = "(unprintable name)"
 
 
 def table(evaluation: Evaluation) -> list[str]:
@@ -48,7 +50,7 @@ def table(evaluation: Evaluation) -> list[str]:
 def to_json(
     evaluation: Evaluation, details: Mapping[tuple[str, str], Sequence[str]], *, skipped: bool = False
 ) -> JsonObject:
-    """Return XCom `gate`: plain JSON below 64 KiB; the passed checks are omitted first.
+    """Return XCom `gate`: plain JSON below 64 KiB; if it were larger, passed checks are omitted first.
 
     :param details: what is known about failures, by the key of the check.
     :param skipped: whether the task skips because of the error.
@@ -58,16 +60,17 @@ def to_json(
         {"rule": each.rule, "required": each.required, "actual": each.actual, "met": each.met}
         for each in evaluation.rules
     ]
-    kept = list(_fitting(checks, MAX_XCOM_BYTES - len(json.dumps(rules))))
-    return {
+    gate: JsonObject = {
         "version": XCOM_VERSION,
         "outcome": "skipped" if skipped else evaluation.outcome,
         "passed": evaluation.error is None,
-        "message": one_line(evaluation.message, 2000),
+        "message": one_line(evaluation.message, MAX_MESSAGE),
         "rules": rules,
-        "checks": [*kept],
-        "omitted": len(checks) - len(kept),
+        "checks": [],
+        "omitted": len(checks),
     }
+    kept = list(_fitting(checks, MAX_XCOM_BYTES - len(json.dumps(gate))))
+    return gate | {"checks": [*kept], "omitted": len(checks) - len(kept)}
 
 
 def passed_message(checks: Sequence[CheckOutcome]) -> str:
@@ -75,12 +78,12 @@ def passed_message(checks: Sequence[CheckOutcome]) -> str:
     others = [each for each in checks if each.severity != "passed"]
     count, passed = len(checks), len(checks) - len(others)
     if others:
-        return (
-            f"{passed} of {count} checks passed; the gate tolerates the others: {some(map(named, others))}."
-        )
+        were = f"{passed} of {amount(count, 'check')} passed" if passed else "No check passed"
+        return f"{were}; the gate tolerates the others: {some(map(named, others))}."
     degraded = sum(each.status == "DEGRADED" for each in checks)
-    suffix = f" ({degraded} DEGRADED)" if degraded else ""
-    return f"{_fit(checks[0].name)} passed{suffix}." if count == 1 else f"All {count} checks passed{suffix}."
+    if count == 1:
+        return f"{_fit(checks[0].name)} passed{' (DEGRADED)' if degraded else ''}."
+    return f"All {count} checks passed{f' ({degraded} DEGRADED)' if degraded else ''}."
 
 
 def named(check: CheckOutcome) -> str:
@@ -90,7 +93,7 @@ def named(check: CheckOutcome) -> str:
 
 
 def _fit(name: str) -> str:
-    return one_line(name, MAX_NAME) or "(unprintable name)"
+    return one_line(name, MAX_NAME) or UNPRINTABLE
 
 
 def _row(check: CheckOutcome) -> tuple[str, ...]:
@@ -100,14 +103,14 @@ def _row(check: CheckOutcome) -> tuple[str, ...]:
 
 def _check_json(check: CheckOutcome, details: Sequence[str]) -> JsonObject:
     return {
-        "check_id": check.check_id or None,
-        "name": one_line(check.name),
-        "type": check.check_type or None,
+        "check_id": one_line(check.check_id) or None,
+        "name": one_line(check.name) or UNPRINTABLE,
+        "type": one_line(check.check_type) or None,
         "status": check.status,
         "severity": check.severity,
         "reasons": [*check.reasons, *details],
         "response_time_ms": check.slowest,
-        "session_id": check.session_ids[-1] if check.session_ids else None,
+        "session_id": check.session_ids[0] if check.session_ids else None,
         "link": http_url(check.link) or None,
         "locations": [_location_json(result) for result in check.results if result],
     }
@@ -126,12 +129,15 @@ def _location_json(result: JsonObject) -> JsonObject:
 
 
 def _fitting(checks: Iterable[JsonObject], size: int) -> Iterator[JsonObject]:
-    """Yield checks as long as their JSON fits."""
+    """Yield checks as long as their JSON fits; one that is too large loses its locations and reasons."""
     for each in checks:
-        size -= len(json.dumps(each)) + 2
-        if size < 0:
+        for check in (each, each | {"locations": [], "reasons": []}):
+            if (length := len(json.dumps(check)) + 2) <= size:
+                size -= length
+                yield check
+                break
+        else:
             return
-        yield each
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -139,6 +145,11 @@ def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  " + "  ".join(map(str.ljust, row, widths)).rstrip()
+
+
+def amount(number: int, noun: str) -> str:
+    """Return a number with its noun, e.g. "1 check" or "2 checks"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def some(texts: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 from airflow_provider_checkly import arguments
 from airflow_provider_checkly.api import models
@@ -114,14 +115,10 @@ def resolve(gate: Gate | None, fail_on: str | Iterable[str] | None) -> Gate:
 
 
 def _names(value: object, argument: str) -> list[str]:
-    words = [value] if isinstance(value, str) else value
-    if not isinstance(words, Iterable) or isinstance(words, bytes | dict):
+    names = [value] if isinstance(value, str | UUID) else value
+    if not isinstance(names, Iterable) or isinstance(names, bytes | dict):
         raise InvalidInput(f"{argument} must be a string or a list of strings, not {value!r}.")
-    names = list(words)
-    for name in names:
-        if not isinstance(name, str) or name.strip() in {"", "None"}:
-            raise InvalidInput(f"{argument} contains an empty value ({name!r}).")
-    return sorted({name.strip() for name in names})
+    return sorted({arguments.word(name, argument) for name in names})
 
 
 def _check(argument: str, value: float | None, fits: Callable[[float], bool], wanted: str) -> None:

@@ -1,4 +1,4 @@
-"""What Checkly says, and what is no answer of Checkly's."""
+"""Statuses and sessions: what is accepted, and what is refused as unreadable."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_checkly.api import models
-from airflow_provider_checkly.exceptions import ChecklyUnreadable, InvalidInput
 from airflow_provider_checkly.api.http import Request, Response
+from airflow_provider_checkly.api.text import quoted
+from airflow_provider_checkly.exceptions import ChecklyUnreadable, InvalidInput
 
 SESSION = "11111111-1111-4111-8111-111111111111"
 CHECK = "22222222-2222-4222-8222-222222222222"
@@ -20,14 +21,14 @@ def session(**fields: Any) -> dict[str, Any]:
     return {"checkSessionId": SESSION, "checkId": CHECK, "status": "PASSED", **fields}
 
 
-def answer(body: bytes) -> Response:
+def response(body: bytes) -> Response:
     return Response(REQUEST, 200, {}, body)
 
 
 @pytest.mark.parametrize(
     ("body", "fault"),
     [
-        (b"", "no JSON"),
+        (b"", "not readable JSON"),
         (b"<html>Bad Gateway</html>", "<html>Bad Gateway"),
         (b'{"status": "PASSED"', '"status": "PASSED"'),
         (b'{"a": NaN}', "NaN"),
@@ -36,31 +37,31 @@ def answer(body: bytes) -> Response:
         (b'{"a": 1e999}', "1e999"),
         (b'{"status": "PASSED", "status": "FAILED"}', "twice"),
         (b'{"results": [{"a": 1, "a": 2}]}', "twice"),
-        (b'{"a": ' + b"9" * 5000 + b"}", "no JSON"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "not readable JSON"),
         (b'{"a":' * 100_000, "RecursionError"),
         (b"[" * 100_000, "RecursionError"),
         (b'{"name": "\xff\xfe"}', "UnicodeDecodeError"),
         (json.dumps(session()).encode("utf-16"), "UnicodeDecodeError"),
-        (b"[1, 2]", "no JSON object"),
-        (b"null", "no JSON object"),
-        (b'"PASSED"', "no JSON object"),
-        (b"true", "no JSON object"),
-        (b"12", "no JSON object"),
+        (b"[1, 2]", "not a JSON object"),
+        (b"null", "not a JSON object"),
+        (b'"PASSED"', "not a JSON object"),
+        (b"true", "not a JSON object"),
+        (b"12", "not a JSON object"),
     ],
 )
-def test_what_is_no_json_object_is_refused_and_quoted(body: bytes, fault: str) -> None:
-    """Pitfall 16: the error names request and status, and quotes the start of what came."""
+def test_a_body_that_is_not_a_json_object_is_refused_and_quoted(body: bytes, fault: str) -> None:
+    """The error names request and status, and quotes the start of the body."""
     with pytest.raises(ChecklyUnreadable) as caught:
-        models.json_object(answer(body))
+        models.json_object(response(body))
     text = str(caught.value)
     assert fault in text
-    assert text.startswith(f"GET /v2/check-sessions/{SESSION}: the answer (200)")
-    assert models.quoted(body) in text
+    assert text.startswith(f"GET /v2/check-sessions/{SESSION}: the response (200)")
+    assert quoted(body) in text
     assert len(text) < 1200
 
 
-def test_an_object_is_read_as_it_is() -> None:
-    assert models.json_object(answer('{"name": "Größe", "n": [1.5, null]}'.encode())) == {
+def test_an_object_is_returned_as_it_is() -> None:
+    assert models.json_object(response('{"name": "Größe", "n": [1.5, null]}'.encode())) == {
         "name": "Größe",
         "n": [1.5, None],
     }
@@ -69,17 +70,20 @@ def test_an_object_is_read_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("value", "fault"),
     [
-        (None, "a session that is no object: 'null'"),
-        ([], "a session that is no object"),
-        ("PASSED", "a session that is no object"),
+        (None, "a session that is not an object: 'null'"),
+        ([], "a session that is not an object"),
+        ("PASSED", "a session that is not an object"),
         ({}, "a session without checkSessionId: '{}'"),
         (session(checkSessionId=None), "a session without checkSessionId"),
         (session(checkSessionId=""), "a session without checkSessionId"),
         (session(checkSessionId=7), "a session without checkSessionId"),
-        (session(checkSessionId="../../v1/accounts/me"), "checkSessionId '../../v1/accounts/me' is no UUID"),
-        (session(checkSessionId=SESSION + "\n"), "is no UUID"),
+        (
+            session(checkSessionId="../../v1/accounts/me"),
+            "checkSessionId '../../v1/accounts/me' is not a UUID",
+        ),
+        (session(checkSessionId=SESSION + "\n"), "is not a UUID"),
         (session(checkId=None), "a session without checkId"),
-        (session(checkId="homepage"), "checkId 'homepage' is no UUID"),
+        (session(checkId="homepage"), "checkId 'homepage' is not a UUID"),
         (session(status=None), "a session without status"),
         (session(status=""), "a session without status"),
         (session(status=["PASSED"]), "a session without status"),
@@ -92,8 +96,8 @@ def test_an_object_is_read_as_it_is() -> None:
         (session(status="x" * 10_000), "unknown status 'xxx"),
     ],
 )
-def test_a_session_that_is_not_understood_is_refused(value: Any, fault: str) -> None:
-    """Pitfall 8: unknown words fail closed."""
+def test_an_unexpected_session_is_refused(value: Any, fault: str) -> None:
+    """An unknown status is never success."""
     with pytest.raises(ChecklyUnreadable) as caught:
         models.checked_session(value, "GET /here")
     assert str(caught.value).startswith("GET /here: ")
@@ -115,8 +119,7 @@ def test_a_session_that_is_not_understood_is_refused(value: Any, fault: str) -> 
         ("PROGRESS_DEGRADED", False),
     ],
 )
-def test_every_status_of_checklys_is_known(said: str, *, is_final: bool) -> None:
-    """Pitfalls 8 and 65."""
+def test_every_status_is_known(said: str, *, is_final: bool) -> None:
     found = models.checked_session(session(status=said), "")
     assert (models.is_final(found), models.status(found)) == (is_final, said)
     assert len(models.STATUSES) == 9
@@ -137,17 +140,17 @@ def test_every_status_of_checklys_is_known(said: str, *, is_final: bool) -> None
         ({}, "TIMED_OUT"),
     ],
 )
-def test_v1_says_timed_out_for_cancelled(fields: dict[str, Any], reads: str) -> None:
-    """Pitfall 8: a cancelled run is told from one that timed out, whatever shape the results have."""
+def test_v1_reports_cancelled_as_timed_out(fields: dict[str, Any], reads: str) -> None:
+    """A cancelled session is told from one that timed out, whatever the results look like."""
     assert models.status(session(status="TIMED_OUT", **fields)) == reads
 
 
 @pytest.mark.parametrize("said", ["PASSED", "FAILED", "DEGRADED", "PROGRESS"])
-def test_other_statuses_are_left_alone_by_cancelled_results(said: str) -> None:
+def test_cancelled_results_do_not_change_other_statuses(said: str) -> None:
     assert models.status(session(status=said, results=[{"isCancelled": True}])) == said
 
 
-def test_ids_of_sessions_compare_in_lower_case() -> None:
+def test_session_ids_are_in_lower_case() -> None:
     assert models.session_id(session(checkSessionId=SESSION.upper())) == SESSION
 
 
@@ -166,8 +169,7 @@ def test_ids_of_sessions_compare_in_lower_case() -> None:
         (-1, None),
     ],
 )
-def test_how_long_it_took_never_gets_in_the_way(elapsed: object, seconds: float | None) -> None:
-    """Pitfall 42: details of a report mask nothing."""
+def test_a_malformed_duration_is_ignored(elapsed: object, seconds: float | None) -> None:
     assert models.seconds(session(timeElapsed=elapsed)) == seconds
 
 
@@ -182,7 +184,6 @@ def test_how_long_it_took_never_gets_in_the_way(elapsed: object, seconds: float 
     ],
 )
 def test_name_and_link_may_be_missing(fields: dict[str, Any], label: str, link: str) -> None:
-    """Pitfall 42."""
     assert (models.label(session(**fields)), models.link(session(**fields))) == (label, link)
 
 
@@ -203,29 +204,17 @@ def test_name_and_link_may_be_missing(fields: dict[str, Any], label: str, link: 
         "{{ params.session }}",
     ],
 )
-def test_an_id_that_is_no_uuid_is_refused(value: object) -> None:
+def test_an_id_that_is_not_a_uuid_is_refused(value: object) -> None:
     with pytest.raises(InvalidInput) as caught:
         models.uuid(value, "check_ids")
-    assert str(caught.value) == f"check_ids: {str(value)!r} is no UUID."
+    assert str(caught.value) == f"check_ids: {str(value)!r} is not a UUID."
 
 
-def test_a_printed_list_gets_a_hint() -> None:
-    with pytest.raises(InvalidInput, match=r"is no UUID \(a list from a template needs the filter `\| toj"):
+def test_a_list_rendered_as_text_gets_a_hint() -> None:
+    with pytest.raises(
+        InvalidInput, match=r"is not a UUID \(a list from a template needs the filter `\| toj"
+    ):
         models.uuid(f"['{SESSION}']", "check_ids")
-
-
-@pytest.mark.parametrize(
-    ("sent", "shown"),
-    [
-        (b"abc", "'abc'"),
-        (b"\xff", "'\N{REPLACEMENT CHARACTER}'"),
-        ("a\r\nb\x1b[31m", r"'a\r\nb\x1b[31m'"),
-        ("x" * 200, f"'{'x' * 200}'"),
-        ("x" * 201, f"'{'x' * 199}…'"),
-    ],
-)
-def test_quotes_are_short_and_on_one_line(sent: str | bytes, shown: str) -> None:
-    assert models.quoted(sent) == shown
 
 
 @pytest.mark.parametrize(
@@ -238,15 +227,15 @@ def test_quotes_are_short_and_on_one_line(sent: str | bytes, shown: str) -> None
         (None, "PASSED"),
     ],
 )
-def test_a_test_session_has_no_word_for_degraded(results: object, reads: str) -> None:
-    """Pitfalls 64 and 65: final results count, attempts do not."""
+def test_a_test_session_is_degraded_if_a_final_result_is(results: object, reads: str) -> None:
+    """Checkly has no such status for test sessions; attempts do not count."""
     found = {"testSessionId": SESSION, "status": "PASSED", "results": results}
     assert models.checked_session(found, "", models.TEST_SESSION) == found
     assert (models.status(found), models.is_final(found), models.session_id(found)) == (reads, True, SESSION)
 
 
-def test_an_unknown_field_makes_no_other_kind_of_session() -> None:
-    """Fields that a document does not name are ignored, whatever they are called."""
+def test_an_unknown_field_does_not_change_the_kind_of_a_session() -> None:
+    """Undocumented fields are ignored, whatever their names."""
     own = session(testSessionId=None)
     assert models.kind_of(own) is models.CHECK_SESSION
     assert models.session_id(own) == own["checkSessionId"]
@@ -254,14 +243,14 @@ def test_an_unknown_field_makes_no_other_kind_of_session() -> None:
     assert models.kind_of(other) is models.TEST_SESSION
 
 
-def test_a_name_is_fit_for_a_log() -> None:
-    assert models.label(session(name="Shop\n\x1b[31m answers \ud800")) == "Shop [31m answers"
+def test_a_name_is_cleaned_for_the_log() -> None:
+    assert models.label(session(name="Shop\n\x1b[31m answers \ud800")) == "Shop answers"
 
 
-def test_how_deep_a_session_may_be() -> None:
+def test_the_depth_of_a_session_is_limited() -> None:
     deep: Any = None
-    for _ in range(models.DEEPEST - 2):
+    for _ in range(models.MAX_DEPTH - 2):
         deep = [deep]
     assert models.checked_session(session(x=deep), "GET /x")
-    with pytest.raises(ChecklyUnreadable, match="too deeply"):
+    with pytest.raises(ChecklyUnreadable, match="more than 100 levels of nesting"):
         models.checked_session(session(x={"y": deep}), "GET /x")

@@ -10,7 +10,7 @@ from e2e.stage import Gate, check
 if TYPE_CHECKING:
     from e2e.stage import Stage
 
-CONTINUING: Final = "Continuing with the 1 "
+CONTINUING: Final = "Continuing with 1 "
 MAY_RUN: Final = "its sessions may be running"
 
 

@@ -1,0 +1,1 @@
+"""The tab "Checkly" of Airflow's UI: a plugin without a backend, and static files that read XCom `gate`."""
