@@ -1,4 +1,7 @@
-"""Retry policy (Airflow 3.3 and newer): no retry after a wrong key; a pause where Checkly asks for one."""
+"""Retry policy: no retry after a wrong key, and a pause where Checkly asks for one.
+
+The policy has an effect on Airflow 3.3 or newer; older versions know only a number of retries and a delay.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from airflow_provider_checkly.hooks import ChecklyHook
 
 try:
     from airflow_provider_checkly.retry_policy import ChecklyRetryPolicy
-except ImportError:  # before Airflow 3.3, only the number of retries and their pause can be said
+except ImportError:  # before Airflow 3.3
     policy = {}
 else:
     policy = {"retry_policy": ChecklyRetryPolicy()}

@@ -47,7 +47,7 @@ class DagRunner:
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
         }
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603
             [sys.executable, str(WORKER), home],
             env=environment,
             stdin=subprocess.PIPE,

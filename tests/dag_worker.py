@@ -143,7 +143,7 @@ def main() -> None:
         with output_to(LOG):
             try:
                 result = run(job)
-            except Exception as error:  # the one who asked must know
+            except Exception as error:  # noqa: BLE001 - it is reported
                 result = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(result), flush=True)
 

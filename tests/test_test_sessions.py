@@ -182,7 +182,9 @@ SECRETS = ["s3cr3t", "variable:", "variable:NO_SUCH_VARIABLE", "connection:empty
 @pytest.mark.parametrize("reference", SECRETS)
 def test_bad_secrets(reference: str, checkly: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_EMPTY", json.dumps({"conn_type": "x"}))
-    monkeypatch.setattr("airflow_provider_checkly.test_session_options.Variable.get", lambda _name, default: default)
+    monkeypatch.setattr(
+        "airflow_provider_checkly.test_session_options.Variable.get", lambda _name, default: default
+    )
     store = Store()
     with pytest.raises(InvalidInput, match="secret_environment_variables: TOKEN") as caught:
         run(task(tags="smoke", secret_environment_variables={"TOKEN": reference}), context(store=store))
