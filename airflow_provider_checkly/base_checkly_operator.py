@@ -76,10 +76,11 @@ class BaseChecklyOperator(BaseOperator):
                 raise ChecksTimedOut(self._no_triggerer)
         if next_method == TRIGGER_FAILED:
             error = ChecklyError(f"The trigger failed: {(next_kwargs or {}).get('error')}.")
-            self._push_reports(context, Evaluation(error=error), skipped=self._skips_on(error))
-        if self.soft_fail:
-            return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
-        return super().resume_execution(next_method, next_kwargs, context)
+            skip = self._skips_on(error)
+            self._push_reports(context, Evaluation(error=error), skipped=skip)
+            if skip:
+                raise AirflowSkipException(str(error))
+        return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
 
     def _deadline(self, context: Context, seconds: float) -> float:
         """Return the absolute wall-clock time in so many seconds.

@@ -20,6 +20,7 @@ from airflow_provider_checkly.gate.health import (
     HealthResult,
     Requirement,
     evaluate_health,
+    number_of_checks,
     unhealthy_checks,
 )
 from airflow_provider_checkly.health_wait import MAX_GAP, HealthWait
@@ -115,13 +116,13 @@ class BaseHealthSensor(BaseChecklySensor):
         self._known = result
         if result.unhealthy:
             log.info(
-                "%d of %d checks are not healthy: %s.",
+                "%d of %s not healthy: %s.",
                 result.unhealthy,
-                result.count,
+                number_of_checks(result.count),
                 unhealthy_checks(result),
             )
         elif result.missing_seconds:
-            log.info("All %d checks are healthy; %.0f s to go.", result.count, result.missing_seconds)
+            log.info("All checks are healthy; they must stay so for %.0f s.", result.missing_seconds)
         return result
 
     @property

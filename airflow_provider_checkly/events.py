@@ -108,7 +108,7 @@ def from_event(event: object) -> WaitResult:
             "late": bool(late),
             "error": None | {"type": str(), "text": str(), "status": int()} as error,
             "sessions": None | [*_] as sessions,
-        } if (ids := _ids(packed)) and all(number in range(len(ids)) for number in unfinished):
+        } if (ids := _ids(packed)) and all(_is_index(number, ids) for number in unfinished):
             return WaitResult(
                 ids,
                 None if sessions is None else tuple(map(_session, sessions)),
@@ -117,6 +117,10 @@ def from_event(event: object) -> WaitResult:
                 None if error is None else _error(error),
             )
     raise ChecklyUnreadable(f"{SOURCE} cannot be read: {quoted(repr(event))}.")
+
+
+def _is_index(number: object, ids: Sequence[str]) -> bool:
+    return isinstance(number, int) and number in range(len(ids))
 
 
 def health_to_event(result: HealthResult) -> JsonObject:

@@ -106,9 +106,11 @@ def tags_of(hook: ChecklyHook, checks: Iterable[CheckOutcome]) -> dict[str, list
     ids = [each.check_id for each in checks if models.UUID.fullmatch(each.check_id)]
     answers = {check_id: budget.send(endpoints.get_check(check_id)) for check_id in ids}
     found = {check_id: answer for check_id, answer in answers.items() if answer is not None}
-    if budget.errors:
-        missing = len(ids) - len(found)
-        log.warning("The tags of %d failing check(s) could not be read: %s", missing, budget.errors[0])
+    if missing := len(ids) - len(found):
+        reason = (
+            budget.errors[0] if budget.errors else f"at most {MAX_REQUESTS} are read, in {MAX_SECONDS:g} s."
+        )
+        log.warning("The tags of %d failing check(s) could not be read: %s", missing, reason)
     return {check_id: [str(tag) for tag in items(check.get("tags"))] for check_id, check in found.items()}
 
 

@@ -109,7 +109,7 @@ class ChecklyCreateMaintenanceWindowOperator(BaseOperator):
             else:
                 log.info("An earlier try has opened window %s; extending it.", window["id"])
                 window = self.hook.update_maintenance_window(int(window["id"]), ends | scope)
-        log.info("Maintenance window %s is open until %s: %s.", window["id"], ends["endsAt"], scope)
+        log.info("Maintenance window %s is open until %s: %s.", window["id"], ends["endsAt"], _words(scope))
         return int(window["id"])
 
     def _scope(self) -> JsonObject:
@@ -203,6 +203,18 @@ NO_SCOPE: Final = (
     "The window would apply to nothing. Give silence_tags or pause_tags, or set silence_all_alerts=True or "
     "pause_all_checks=True."
 )
+
+
+def _words(scope: JsonObject) -> str:
+    """Return in words what a window does."""
+    effects = {
+        "tags": "pauses checks tagged",
+        "pauseAllChecks": "pauses all checks",
+        "silenceAlertsTags": "silences checks tagged",
+        "silenceAllAlerts": "silences all alerts",
+    }
+    given = [(text, scope[field]) for field, text in effects.items() if scope[field]]
+    return "; ".join(f"{text} {', '.join(map(str, v))}" if isinstance(v, list) else text for text, v in given)
 
 
 def _window_id(value: object) -> int:

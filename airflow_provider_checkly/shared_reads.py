@@ -45,7 +45,10 @@ class _Answer:
     waking: asyncio.Task[None] | None = None
 
     def is_usable(self, max_age: float) -> bool:
-        return self.at is None or time.monotonic() - self.at <= max_age
+        if self.at is None:
+            return True
+        failed = self.request.cancelled() or self.request.exception() is not None
+        return time.monotonic() - self.at <= (min(max_age, MAX_SPREAD_SECONDS) if failed else max_age)
 
 
 _answers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, _Answer]] = WeakKeyDictionary()

@@ -308,8 +308,11 @@ class ChecklyCheckStatusTrigger(BaseEventTrigger):
         async for snapshot in shared_stream:
             try:
                 payloads = await self._payloads(snapshot)
+            except ChecklyError as error:
+                log.warning("%s This look was left out.", error)
+                continue
             except Exception:  # a watcher that ends is started again at once, for ever
-                log.exception("This look was left out; the next one is in %.0f s.", self.poll_interval)
+                log.exception("This look was left out.")
                 continue
             for each in payloads:
                 log.info("%s became %s.", each["name"], each["status"])

@@ -65,9 +65,9 @@ async def event_of(trigger: Any) -> object:
     return last
 
 
-def ours(url: str, **extra: int) -> Polling:
+def ours(url: str, **extra: int) -> Wait:
     """Return a wait by our trigger."""
-    from airflow_provider_checkly.api import rate_limit# noqa: F401, PLC0415 - as the others: imported before
+    from airflow_provider_checkly.api import rate_limit  # noqa: F401, PLC0415 - as the others: imported before
     from airflow_provider_checkly.triggers import ChecklySessionTrigger  # noqa: PLC0415
 
     connection = {"conn_type": "checkly", "host": url, "login": "account", "password": "key"}
@@ -77,7 +77,7 @@ def ours(url: str, **extra: int) -> Polling:
     )
 
 
-def ours_unlimited(url: str) -> Polling:
+def ours_unlimited(url: str) -> Wait:
     """Return a wait by our trigger that may ask as often as the floor does."""
     from airflow_provider_checkly import connection  # noqa: PLC0415
 
@@ -115,7 +115,7 @@ class Floor:
                     return
 
 
-def floor_with_lookup(url: str) -> Polling:
+def floor_with_lookup(url: str) -> Wait:
     """Return a wait like the floor's, which looks its connection up in Airflow first."""
     from airflow.providers.common.compat.connection import get_async_connection  # noqa: PLC0415
 
@@ -131,7 +131,7 @@ def floor_with_lookup(url: str) -> Polling:
     return wait
 
 
-def http_sensor(url: str, poke_interval: float) -> Polling:
+def http_sensor(url: str, poke_interval: float) -> Wait:
     """Return a wait by the http provider's trigger."""
     from airflow.providers.http.triggers.http import HttpSensorTrigger  # noqa: PLC0415
 
@@ -141,7 +141,7 @@ def http_sensor(url: str, poke_interval: float) -> Polling:
     )
 
 
-def dbt_cloud(url: str) -> Polling:
+def dbt_cloud(url: str) -> Wait:
     """Return a wait by dbt Cloud's trigger, which is spared TLS here, with its default interval."""
     from airflow.providers.dbt.cloud.hooks.dbt import DbtCloudHook  # noqa: PLC0415
     from airflow.providers.dbt.cloud.triggers.dbt import DbtCloudRunJobTrigger  # noqa: PLC0415
@@ -160,7 +160,7 @@ def dbt_cloud(url: str) -> Polling:
     )
 
 
-def curl(url: str) -> Polling:
+def curl(url: str) -> Wait:
     """Return a wait by `curl --retry`, as Checkly's documentation suggests."""
 
     async def wait(number: int, end: float) -> None:
@@ -185,7 +185,7 @@ KINDS: Final[dict[str, Callable[[str], Wait]]] = {
 }
 
 
-async def batch(wait: Polling, waits: int, shortest: float, longest: float, seed: int) -> Took:
+async def batch(wait: Wait, waits: int, shortest: float, longest: float, seed: int) -> Took:
     """Wait for that many sessions at once."""
     chance = random.Random(seed)  # noqa: S311 - a measurement
     began, cpu = time.time(), cpu_seconds()

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, Final
 import psutil  # type: ignore[import-untyped]
 
 from airflow_provider_checkly.emulator import Check, Emulator
+from airflow_provider_checkly.events import WaitResult
 from airflow_provider_checkly.hooks import ChecklyHook
 from airflow_provider_checkly.triggers import ChecklySessionTrigger
-from airflow_provider_checkly.events import WaitResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

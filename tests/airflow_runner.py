@@ -15,8 +15,8 @@ from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
+from airflow_provider_checkly import triggers
 from airflow_provider_checkly.operators import ChecklyRunChecksOperator
-from airflow_provider_checkly.triggers import ChecklySessionTrigger
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator
@@ -63,14 +63,15 @@ def context(ti: TaskInstance | None = None, store: Store | None = None) -> Any:
     return {"ti": ti or TaskInstance(), **({"task_state_store": store} if store else {})}
 
 
-def stored(trigger: ChecklySessionTrigger) -> ChecklySessionTrigger:
+def stored(trigger: Any) -> Any:
     """A trigger as it comes out of the database."""
     path, arguments = trigger.serialize()
-    assert path == f"{ChecklySessionTrigger.__module__}.{ChecklySessionTrigger.__name__}"
-    return ChecklySessionTrigger(**json.loads(json.dumps(arguments)))
+    module, _, name = path.rpartition(".")
+    assert module == triggers.__name__
+    return getattr(triggers, name)(**json.loads(json.dumps(arguments)))
 
 
-def events(trigger: ChecklySessionTrigger) -> list[Any]:
+def events(trigger: Any) -> list[Any]:
     """All events of a trigger, as the resumed task sees them."""
 
     async def collect() -> list[Any]:

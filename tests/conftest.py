@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING  # noqa: E402
 
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
+from virtual_clock import VirtualClock  # noqa: E402
 
 from airflow_provider_checkly.emulator import Emulator  # noqa: E402
 
@@ -44,3 +45,11 @@ def _defers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("airflow_provider_checkly.base_operator.INITIAL_WAIT_SECONDS", 0)
     monkeypatch.setattr("airflow_provider_checkly.airflow_workarounds.SETTLING_SECONDS", 0)
     monkeypatch.setenv("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", "0")
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
+    """Pauses take no time, and last exactly as long as they say."""
+    virtual = VirtualClock()
+    virtual.install(monkeypatch)
+    return virtual

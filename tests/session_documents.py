@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow_provider_checkly.api import models
 from airflow_provider_checkly.api.polling import WaitResult
+from airflow_provider_checkly.api.text import JOINERS
 
 ID = "00000000-0000-4000-8000-{:012}".format
 
@@ -59,3 +60,8 @@ def waited(*sessions: Any, unseen: int = 0, late: bool = False, **fields: Any) -
     unfinished = [models.session_id(each) for each in sessions if not models.is_final(each)] + more
     ids = [models.session_id(each) for each in sessions] + more
     return WaitResult(tuple(dict.fromkeys(ids)), tuple(sessions), tuple(unfinished), late, **fields)
+
+
+def is_clean(text: str) -> bool:
+    """Whether a text is one printable line; joiners belong to emoji and to Persian words."""
+    return all(mark.isprintable() or mark in JOINERS for mark in text)

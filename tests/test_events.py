@@ -1,4 +1,4 @@
-"""WaitResult <-> event, and the conclusion: pure functions."""
+"""The result of a wait <-> the event of a trigger, and JSON that Airflow can store."""
 
 from __future__ import annotations
 
@@ -9,13 +9,24 @@ import string
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSkipException
 from hypothesis import given
 from hypothesis import strategies as st
+from session_documents import ID, check, waited
 
 from airflow_provider_checkly import exceptions
 from airflow_provider_checkly.api import models
-from airflow_provider_checkly.arguments import CAN_FAIL, FAIL_ON
+from airflow_provider_checkly.api.polling import WaitResult
+from airflow_provider_checkly.events import (
+    MAX_DEFERRED_SESSIONS,
+    MAX_PLAIN_IDS,
+    from_event,
+    json_safe,
+    pack_ids,
+    sessions_for_xcom,
+    to_event,
+    unpack_ids,
+    with_sessions,
+)
 from airflow_provider_checkly.exceptions import (
     ChecklyAuthError,
     ChecklyError,
@@ -27,107 +38,7 @@ from airflow_provider_checkly.exceptions import (
     InvalidInput,
 )
 from airflow_provider_checkly.gate import Gate
-from airflow_provider_checkly.events import (
-    WaitResult,
-    complete,
-    conclude,
-    decide,
-    first_link,
-    for_airflow,
-    for_xcom,
-)
-
-ID = "00000000-0000-4000-8000-{:012}".format
-
-
-def session(number: int, status: str, **fields: Any) -> Any:
-    return {
-        "checkSessionId": ID(number),
-        "checkId": ID(number + 1000),
-        "name": f"Check {number}",
-        "checkSessionLink": f"https://checkly/{number}",
-        "status": status,
-        **fields,
-    }
-
-
-def outcome(*statuses: str, late: bool = False, **fields: Any) -> WaitResult:
-    sessions = tuple(session(number, status) for number, status in enumerate(statuses))
-    unfinished = tuple(s["checkSessionId"] for s in sessions if s["status"] not in models.FINAL)
-    ids = tuple(s["checkSessionId"] for s in sessions)
-    return WaitResult(ids, sessions, unfinished, late=late, **fields)
-
-
-def concluded(found: WaitResult, fail_on: frozenset[str] | None = None) -> list[Any]:
-    return conclude(found, decide(found, Gate(fail_on)))
-
-
-CONCLUSIONS: list[tuple[WaitResult, type[Exception] | None]] = [
-    (outcome("PASSED", "DEGRADED"), None),
-    (outcome("PASSED", "FAILED"), ChecksFailed),
-    (outcome("CANCELLED"), ChecksFailed),
-    (outcome("TIMED_OUT", "PROGRESS", late=True), ChecksFailed),
-    (outcome("PASSED", "STARTED", late=True), ChecksTimedOut),
-    (outcome("PASSED", "PROGRESS"), ChecklyUnreadable),
-    (outcome(), ChecklyUnreadable),
-    (WaitResult((ID(1), ID(2)), (session(1, "PASSED"),)), ChecklyUnreadable),
-    (WaitResult((ID(1),), (session(1, "PASSED"), session(2, "PASSED"))), ChecklyUnreadable),
-    (WaitResult((ID(1),), None), ChecklyUnreadable),
-    (outcome("PASSED", error=ChecklyAuthError("no", status=401)), ChecklyAuthError),
-]
-
-
-@pytest.mark.parametrize(("found", "expected"), CONCLUSIONS)
-def test_conclusions(found: WaitResult, expected: type[Exception] | None) -> None:
-    """Pitfall 8: what is not known to be well is not well."""
-    if expected is None:
-        assert concluded(found) == list(found.sessions or ())
-        return
-    with pytest.raises(expected):
-        concluded(found)
-
-
-@given(
-    st.lists(st.sampled_from(sorted(models.STATUSES)), max_size=5),
-    st.frozensets(st.sampled_from(sorted(CAN_FAIL))),
-    st.booleans(),
-)
-def test_success_means_that_all_ended_well(statuses: list[str], fail_on: frozenset[str], late: bool) -> None:  # noqa: FBT001
-    well = bool(statuses) and all(status in models.FINAL - fail_on for status in statuses)
-    try:
-        concluded(outcome(*statuses, late=late), fail_on)
-    except ChecklyError:
-        assert not well
-    else:
-        assert well
-
-
-def test_texts_name_what_happened() -> None:
-    many = outcome(*["FAILED"] * 12)
-    with pytest.raises(ChecksFailed, match=r"12 of 12 checks did not pass: Check 0 FAILED;.*; and 2 more"):
-        concluded(many)
-    late = WaitResult(
-        (ID(0), ID(1), ID(2)),
-        (session(0, "STARTED"), session(1, "PROGRESS")),
-        (ID(0), ID(1), ID(2)),
-        late=True,
-    )
-    with pytest.raises(ChecksTimedOut) as caught:
-        concluded(late)
-    text = str(caught.value)
-    assert "Check 0 has not got beyond its start" in text
-    assert "Check 1 is still running" in text
-    assert ID(2) in text
-    assert "TIMED_OUT" not in text
-
-
-def test_links() -> None:
-    assert first_link([], FAIL_ON) == ""
-    assert first_link([session(1, "PASSED"), session(2, "FAILED")], FAIL_ON) == "https://checkly/2"
-    assert first_link([session(1, "PASSED"), session(2, "DEGRADED")], FAIL_ON) == "https://checkly/1"
-
-
-# Events
+from airflow_provider_checkly.gate.evaluation import evaluate
 
 statuses = st.sampled_from(sorted(models.STATUSES))
 texts = st.text(string.printable, max_size=20)
@@ -144,11 +55,11 @@ json_values = st.recursive(
 
 @given(st.lists(st.tuples(statuses, json_values), min_size=1, max_size=5), st.booleans())
 def test_events_come_back_as_they_went(found: list[tuple[str, Any]], late: bool) -> None:  # noqa: FBT001
-    """Pitfall 24."""
-    sessions = tuple(session(number, status, extra=extra) for number, (status, extra) in enumerate(found))
+    """An event is stored as JSON and read in another process."""
+    sessions = tuple(check(number, status, extra=extra) for number, (status, extra) in enumerate(found))
     ids = tuple(each["checkSessionId"] for each in sessions)
-    there = WaitResult(ids, sessions, ids[:1], late=late)
-    back = WaitResult.from_event(json.loads(json.dumps(there.to_event())))
+    waited_for = WaitResult(ids, sessions, ids[:1], late=late)
+    back = from_event(json.loads(json.dumps(to_event(waited_for))))
     assert (back.ids, back.unfinished, back.late, back.error) == (ids, ids[:1], late, None)
     assert [models.status(each) for each in back.sessions or ()] == [status for status, _ in found]
 
@@ -166,8 +77,8 @@ ERRORS: list[ChecklyError] = [
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_errors_come_back_as_they_went(error: ChecklyError) -> None:
-    """Pitfall 16: with their whole text, and their class decides what Airflow does."""
-    back = WaitResult.from_event(json.loads(json.dumps(WaitResult((ID(1),), error=error).to_event()))).error
+    """With their whole text, and of their class, which decides whether Airflow retries."""
+    back = from_event(json.loads(json.dumps(to_event(WaitResult((ID(1),), error=error))))).error
     assert back is not None
     assert (type(back), str(back), back.permanent) == (type(error), str(error), error.permanent)
     assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 - our own
@@ -178,28 +89,34 @@ NOT_OURS: list[object] = [
     {},
     "success",
     {"status": "success"},
-    {**outcome("PASSED").to_event(), "version": 2},
-    {**outcome("PASSED").to_event(), "session_ids": []},
-    {**outcome("PASSED").to_event(), "session_ids": ["x"]},
-    {**outcome("PASSED").to_event(), "unfinished": [None]},
-    {**outcome("PASSED").to_event(), "late": "no"},
-    {**outcome("PASSED").to_event(), "sessions": "none"},
-    {**outcome("PASSED").to_event(), "sessions": [{"status": "PASSED"}]},
-    {**outcome("PASSED").to_event(), "sessions": [session(0, "NEW_ONE")]},
-    {**outcome("PASSED").to_event(), "error": {"type": "ChecklyError"}},
+    {**to_event(waited(check(0, "PASSED"))), "version": 2},
+    {**to_event(waited(check(0, "PASSED"))), "session_ids": []},
+    {**to_event(waited(check(0, "PASSED"))), "session_ids": ["x"]},
+    {**to_event(waited(check(0, "PASSED"))), "session_ids": "not base64!"},
+    {**to_event(waited(check(0, "PASSED"))), "session_ids": "YQ=="},
+    {**to_event(waited(check(0, "PASSED"))), "session_ids": ""},
+    {**to_event(waited(check(0, "PASSED"))), "unfinished": [None]},
+    {**to_event(waited(check(0, "PASSED"))), "unfinished": [0.0]},
+    {**to_event(waited(check(0, "PASSED"))), "unfinished": [1]},
+    {**to_event(waited(check(0, "PASSED"))), "unfinished": [-1]},
+    {**to_event(waited(check(0, "PASSED"))), "late": "no"},
+    {**to_event(waited(check(0, "PASSED"))), "sessions": "none"},
+    {**to_event(waited(check(0, "PASSED"))), "sessions": [{"status": "PASSED"}]},
+    {**to_event(waited(check(0, "PASSED"))), "sessions": [check(0, "NEW_ONE")]},
+    {**to_event(waited(check(0, "PASSED"))), "error": {"type": "ChecklyError"}},
 ]
 
 
 @pytest.mark.parametrize("event", NOT_OURS)
 def test_events_that_are_not_ours(event: object) -> None:
-    """Pitfall 21."""
+    """A missing, foreign or malformed event is an error, never success."""
     with pytest.raises(ChecklyError, match="event"):
-        WaitResult.from_event(event)
+        from_event(event)
 
 
 # Literal, as release 0.1.0 left them in the database: today's code must read them.
 STORED_EVENT = """{"version": 1, "session_ids": ["c0000000-0000-4000-8000-000000000001",
-"c0000000-0000-4000-8000-000000000002"], "unfinished": ["c0000000-0000-4000-8000-000000000002"], "late": true,
+"c0000000-0000-4000-8000-000000000002"], "unfinished": [1], "late": true,
 "error": null, "sessions": [{"checkSessionId": "c0000000-0000-4000-8000-000000000001", "status": "PASSED",
 "checkId": "c0000000-0000-4000-8000-000000000003", "name": "Homepage", "checkSessionLink": "https://x/1",
 "results": []}]}"""
@@ -212,107 +129,112 @@ STORED_TEST_SESSION = """{"version": 1, "session_ids": ["c0000000-0000-4000-8000
 "testSessionId": "c0000000-0000-4000-8000-000000000001", "testSessionLink": "https://x/1", "results": []}]}"""
 
 
-def test_what_an_older_release_stored() -> None:
-    """Pitfall 54."""
-    late = WaitResult.from_event(json.loads(STORED_EVENT))
+def test_events_of_an_older_release() -> None:
+    """Tasks may be deferred while the provider is updated."""
+    late = from_event(json.loads(STORED_EVENT))
     assert (late.late, late.unfinished) == (True, ("c0000000-0000-4000-8000-000000000002",))
     assert [models.status(each) for each in late.final] == ["PASSED"]
-    with pytest.raises(ChecksTimedOut, match="1 of 2"):
-        concluded(late)
-    error = WaitResult.from_event(json.loads(STORED_ERROR)).error
-    assert isinstance(error, ChecklyAuthError)
-    assert (str(error), error.status, error.permanent) == ("GET /x: 401", 401, True)
-    assert WaitResult.from_event(json.loads(STORED_LARGE)).sessions is None
-    with pytest.raises(ChecksFailed):
-        concluded(WaitResult.from_event(json.loads(STORED_TEST_SESSION)))
+    error = evaluate(Gate(), late).error
+    assert isinstance(error, ChecksTimedOut)
+    assert "1 of 2" in str(error)
+    refused = from_event(json.loads(STORED_ERROR)).error
+    assert isinstance(refused, ChecklyAuthError)
+    assert (str(refused), refused.status, refused.permanent) == ("GET /x: 401", 401, True)
+    assert from_event(json.loads(STORED_LARGE)).sessions is None
+    assert isinstance(evaluate(Gate(), from_event(json.loads(STORED_TEST_SESSION))).error, ChecksFailed)
 
 
-def test_what_a_newer_release_adds_is_no_harm() -> None:
-    """Pitfall 54: workers may be updated after the triggerer."""
+def test_fields_that_a_newer_release_adds_are_ignored() -> None:
+    """Workers may be updated after the triggerer."""
     event = {**json.loads(STORED_ERROR), "more": 1}
     event["error"]["more"] = 1
-    assert isinstance(WaitResult.from_event(event).error, ChecklyAuthError)
+    assert isinstance(from_event(event).error, ChecklyAuthError)
 
 
 def test_an_event_names_only_our_errors() -> None:
-    event = WaitResult((ID(1),), error=ChecklyError("x")).to_event()
+    event = to_event(WaitResult((ID(1),), error=ChecklyError("x")))
     for name in ("TYPE_CHECKING", "Exception", "REFUSALS", "annotations"):
         event["error"] = {"type": name, "text": "x", "status": 0}
-        assert type(WaitResult.from_event(event).error) is ChecklyError
+        assert type(from_event(event).error) is ChecklyError
 
 
 def test_the_size_of_an_event() -> None:
-    """Pitfall 44: below 64 KiB, whatever the sessions hold; they are then read again."""
-    there = outcome(*["PASSED"] * 500)
-    event = there.to_event()
+    """Below 64 KiB, whatever the sessions hold; they are then read again."""
+    waited_for = waited(*(check(number, "PASSED") for number in range(500)))
+    event = to_event(waited_for)
     assert len(json.dumps(event).encode()) < 64 * 1024
-    back = WaitResult.from_event(event)
+    back = from_event(event)
     assert back.sessions is None
-    whole = complete(back, lambda ids: [session(int(each[-12:]), "PASSED") for each in ids])
-    assert concluded(whole) == list(there.sessions or ())
-    assert complete(there, lambda _: []) is there
+    assert with_sessions(back, waited_for.sessions or ()) == waited_for
 
 
-def test_keys_that_airflow_keeps_for_itself() -> None:
-    upset = session(
+def test_the_largest_event() -> None:
+    """As many sessions as a deferral accepts, all unfinished, and a long error."""
+    ids = tuple(map(ID, range(MAX_DEFERRED_SESSIONS)))
+    large = WaitResult(ids, (), ids, late=True, error=ChecklyUnreadable("x" * 1000))
+    event = json.loads(json.dumps(to_event(large)))
+    assert len(json.dumps(event)) < 64 * 1024
+    back = from_event(event)
+    assert (back.ids, back.unfinished, back.late) == (ids, ids, True)
+
+
+@pytest.mark.parametrize("count", [0, 1, MAX_PLAIN_IDS, MAX_PLAIN_IDS + 1])
+def test_ids_are_packed_if_they_are_many(count: int) -> None:
+    ids = [ID(number) for number in range(count)]
+    packed = pack_ids(ids)
+    assert isinstance(packed, str) is (count > MAX_PLAIN_IDS)
+    assert unpack_ids(packed) == ids
+
+
+def test_keys_that_airflow_reserves() -> None:
+    upset = check(
         1, "PASSED", results=[{"__classname__": "x", "a": {"__id__": 1}, "b": [{"__type": "dict"}]}]
     )
-    (back,) = for_xcom([upset])
+    (back,) = sessions_for_xcom([upset])
     assert back["results"] == [
         {"checkly__classname__": "x", "a": {"checkly__id__": 1}, "b": [{"checkly__type": "dict"}]}
     ]
-    assert "__classname__" not in json.dumps(WaitResult((ID(1),), (upset,)).to_event()).replace(
+    assert "__classname__" not in json.dumps(to_event(WaitResult((ID(1),), (upset,)))).replace(
         "checkly__", ""
     )
 
 
-def test_text_that_no_database_takes() -> None:
-    """JSON may hold halves of characters and NUL; Airflow's client and PostgreSQL refuse them."""
+def test_text_that_databases_reject() -> None:
+    """JSON may hold lone surrogates and NUL; Airflow's client and PostgreSQL reject them."""
     odd = json.loads('{"a": "x\\ud800y", "b": ["\\u0000"], "c\\udfff": 1.5}')
-    (back,) = for_xcom([session(1, "PASSED", **odd)])
+    (back,) = sessions_for_xcom([check(1, "PASSED", **odd)])
     assert (back["a"], back["b"], back["c?"]) == ("x?y", ["?"], 1.5)
     json.dumps(back, ensure_ascii=False).encode()
 
 
 def test_the_size_of_xcom(caplog: pytest.LogCaptureFixture) -> None:
-    big = [session(number, "PASSED", results=[{"text": "x" * 2000}]) for number in range(600)]
+    big = [check(number, "PASSED", results=[{"text": "x" * 2000}]) for number in range(600)]
     with caplog.at_level(logging.WARNING):
-        fit = for_xcom(big)
+        fit = sessions_for_xcom(big)
     assert len(json.dumps(fit)) < 1024 * 1024
     assert [each["checkSessionId"] for each in fit] == [each["checkSessionId"] for each in big]
-    assert "without their results" in caplog.text
-    assert for_xcom(big[:10]) == big[:10]
+    assert "XCom gets them without `results`" in caplog.text
+    assert sessions_for_xcom(big[:10]) == big[:10]
 
 
-# What leaves the task
+def strings(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [text for pair in value.items() for each in pair for text in strings(each)]
+    if isinstance(value, list):
+        return [text for each in value for text in strings(each)]
+    return [value] if isinstance(value, str) else []
 
 
-@pytest.mark.parametrize(
-    ("error", "soft_fail", "retry_failed", "kinds", "not_kinds"),
-    [
-        (ChecksFailed("x"), False, False, (ChecksFailed, AirflowFailException), ()),
-        (ChecksFailed("x"), False, True, (ChecksFailed, AirflowException), (AirflowFailException,)),
-        (ChecksFailed("x"), True, False, (AirflowSkipException,), ()),
-        (ChecksTimedOut("x"), False, False, (ChecksTimedOut, AirflowException), (AirflowFailException,)),
-        (ChecksTimedOut("x"), True, False, (AirflowSkipException,), ()),
-        (ChecklyAuthError("x", status=401), False, False, (ChecklyAuthError, AirflowFailException), ()),
-        (ChecklyAuthError("x", status=403), False, False, (AirflowException,), (AirflowFailException,)),
-        (ChecklyAuthError("x", status=401), True, False, (ChecklyAuthError,), (AirflowException,)),
-        (ChecklyUnreadable("x"), False, True, (AirflowException,), (AirflowFailException,)),
-        (InvalidInput("x"), False, False, (InvalidInput, ValueError, AirflowFailException), ()),
-    ],
+any_text = st.text() | st.text(st.sampled_from("\\u0\x00_\ud800"))
+any_json = st.recursive(
+    st.none() | any_text, lambda inner: st.lists(inner) | st.dictionaries(any_text, inner), max_leaves=5
 )
-def test_what_leaves_the_task(
-    error: ChecklyError,
-    kinds: tuple[type, ...],
-    not_kinds: tuple[type, ...],
-    *,
-    soft_fail: bool,
-    retry_failed: bool,
-) -> None:
-    """Pitfalls 11 and 37."""
-    leaving = for_airflow(error, soft_fail=soft_fail, retry_failed=retry_failed, on_timeout=AirflowException)
-    assert all(isinstance(leaving, kind) for kind in kinds)
-    assert not any(isinstance(leaving, kind) for kind in not_kinds)
-    assert getattr(leaving, "status", None) == getattr(error, "status", None) or soft_fail
-    assert str(pickle.loads(pickle.dumps(leaving))) == "x"  # noqa: S301 - our own
+
+
+@given(st.dictionaries(any_text, any_json))
+def test_any_json_becomes_storable(value: Any) -> None:
+    safe = json_safe(value)
+    for text in strings(safe):
+        text.encode()
+        assert "\x00" not in text
+    assert not any(key.startswith("__") for key in safe)

@@ -85,8 +85,8 @@ def test_checks_that_did_not_run_are_named() -> None:
     error = exceptions.ChecksNotRun.of(["a", "b"], [{"checkId": "c"}])
     assert (error.check_ids, error.sessions) == (["a", "b"], [{"checkId": "c"}])
     assert str(error) == (
-        "Checkly did not run 2 of the requested checks: a, b. They are deleted, deactivated, or in another "
-        "account. Activate them, or remove them from check_ids."
+        "Checkly did not run 2 of the requested checks: a, b. Each is deleted, deactivated, or in another "
+        "account. Activate it, or remove it from check_ids."
     )
 
 

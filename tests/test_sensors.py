@@ -104,7 +104,7 @@ def test_a_poke_is_one_long_poll(checkly: Emulator) -> None:
 def test_poking_on(
     checkly: Emulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("airflow_provider_checkly.sensors.MAX_WAIT_SECONDS", 2)
+    monkeypatch.setattr("airflow_provider_checkly.base_sensor.MAX_WAIT_SECONDS", 2)
     task = sensor(start(NEVER_ENDS)[0])
     assert not task.poke(context()).is_done
     assert not task.poke(context()).is_done

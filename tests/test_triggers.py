@@ -90,7 +90,7 @@ def test_one_event_in_every_case(checkly: Emulator) -> None:
     for ids, timeout, expected in [
         (passes, 10, {"late": False, "unfinished": []}),
         (fails, 10, {"late": False, "unfinished": []}),
-        (never, 0, {"late": True, "unfinished": never}),
+        (never, 0, {"late": True, "unfinished": [0]}),
         (passes, -100, {"late": False, "unfinished": []}),
     ]:
         (event,) = events(ChecklySessionTrigger(CONN, ids, in_seconds(timeout)))

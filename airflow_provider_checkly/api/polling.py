@@ -98,7 +98,7 @@ class Polling:
     ids: Sequence[str]
     stop_on: frozenset[str] = frozenset()
     logged: frozenset[str] = frozenset()
-    clock: Callable[[], float] = time.time
+    clock: Callable[[], float] = field(default_factory=lambda: time.time)
     seen: dict[str, JsonObject] = field(default_factory=dict, init=False)
     unfinished: list[str] = field(init=False)
     has_warned: bool = field(default=False, init=False)

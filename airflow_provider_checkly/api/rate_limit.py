@@ -97,12 +97,12 @@ class RateWindow:
 class RateLimiter:
     """Let the requests of one account pass in the order of arrival.
 
-    :param clock: monotonic time in seconds.
+    :param clock: monotonic time in seconds; default: that of the machine.
     """
 
-    def __init__(self, per_minute: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self.window = RateWindow(per_minute, _grown_at=clock())
-        self._clock = clock
+    def __init__(self, per_minute: float, clock: Callable[[], float] | None = None) -> None:
+        self._clock = clock or time.monotonic
+        self.window = RateWindow(per_minute, _grown_at=self._clock())
         self._queue = asyncio.Lock()
 
     def is_free(self) -> bool:

@@ -61,17 +61,29 @@ NEVER_PROCESSED: Final = (
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.ConnectTimeoutError,
 )
-
-
-REASONS: Final[dict[type[BaseException], str]] = {
-    ssl.SSLCertVerificationError: "its certificate is not trusted ({})",
-    ssl.SSLError: "the TLS handshake failed ({})",
-    socket.gaierror: "its host name cannot be resolved",
-    aiohttp.ClientHttpProxyError: "the proxy refused the connection",
-    TimeoutError: "no complete response in time",
-    requests.Timeout: "no complete response in time",
-    http.client.IncompleteRead: "the connection ended before the response was complete",
-    aiohttp.ClientPayloadError: "the connection ended before the response was complete",
+MISCONFIGURED: Final = (
+    ssl.SSLCertVerificationError,
+    urllib3.exceptions.LocationValueError,
+    UnicodeError,
+)
+"""Beside any `ValueError` of a library itself."""
+REASONS: Final[dict[str, tuple[type[BaseException], ...]]] = {
+    "its certificate is not trusted ({})": (ssl.SSLCertVerificationError,),
+    "the TLS handshake failed ({})": (ssl.SSLError,),
+    "its host name cannot be resolved": (socket.gaierror,),
+    "the proxy refused the connection": (aiohttp.ClientHttpProxyError,),
+    "no complete response in time": (TimeoutError, requests.Timeout),
+    "the connection ended before the response was complete": (
+        http.client.RemoteDisconnected,
+        http.client.IncompleteRead,
+        aiohttp.ServerDisconnectedError,
+        aiohttp.ClientPayloadError,
+    ),
+    "the response is not valid HTTP": (
+        http.client.HTTPException,
+        urllib3.exceptions.DecodeError,
+        aiohttp.ClientResponseError,
+    ),
 }
 """The first that fits explains why no response arrived."""
 
@@ -119,14 +131,18 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         ]
 
 
+def _detail(cause: BaseException) -> str:
+    return str(getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or "").rstrip(".")
+
+
 def _reason(causes: Sequence[BaseException]) -> str:
     """Return in plain words why no response arrived."""
-    for kind, words in REASONS.items():
-        for cause in causes:
-            if isinstance(cause, kind):
-                detail = getattr(cause, "verify_message", "") or getattr(cause, "reason", "")
-                return words.format(detail).replace(" ()", "")
+    for words, kinds in REASONS.items():
+        if found := [cause for cause in causes if isinstance(cause, kinds)]:
+            return words.format(next(filter(None, map(_detail, found)), "")).replace(" ()", "")
     numbers = [number for cause in causes if (number := getattr(cause, "errno", None) or 0) > 0]
+    if not numbers and any(isinstance(cause, ConnectionError) for cause in causes):
+        return str(causes[-1]) or "the connection was closed"
     text = os.strerror(numbers[-1]) if numbers else str(causes[-1])
     return URL_CREDENTIALS.sub("//", one_line(text[:1].lower() + text[1:]))
 
@@ -134,7 +150,7 @@ def _reason(causes: Sequence[BaseException]) -> str:
 def _unreachable(request: Request, credentials: Credentials, error: Exception) -> ChecklyUnreachable:
     """Return our error for an error of a library, whose text may hold the password of a proxy."""
     causes = list(_causes(error))
-    misconfigured = any(isinstance(cause, ValueError) for cause in causes)
+    misconfigured = isinstance(error, ValueError) or any(isinstance(cause, MISCONFIGURED) for cause in causes)
     never_processed = any(
         isinstance(cause, NEVER_PROCESSED) or "Tunnel connection failed" in str(cause) for cause in causes
     )

@@ -131,8 +131,8 @@ def _error(
     if all(rule.met for rule in rules):
         return None
     return ChecklyUnreadable(
-        f"Only {len(result.final)} of {amount(len(result.ids), 'session')} have ended although the wait is "
-        f"over, so the gate cannot pass. Run the task again."
+        f"The wait is over, but {len(result.final)} of {amount(len(result.ids), 'session')} ended, so the "
+        f"gate cannot pass. Run the task again."
     )
 
 

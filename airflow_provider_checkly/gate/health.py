@@ -204,7 +204,7 @@ def evaluate_health(
     :param page: returns the address of a check.
     """
     left = result.unhealthy
-    actual = f"{result.count - left} of {result.count} check{'' if result.count == 1 else 's'}"
+    actual = f"{result.count - left} of {number_of_checks(result.count)}"
     rules = [Rule("health", requirement.text, actual, met=bool(result.count) and not left)]
     if for_seconds:
         seconds = "not yet" if left else f"{for_seconds - result.missing_seconds:.0f} s"
@@ -230,11 +230,11 @@ def _outcome(check: CheckHealth) -> CheckOutcome:
 def _timed_out(result: HealthResult) -> ChecksTimedOut:
     if not result.unhealthy:
         return ChecksTimedOut(
-            f"All {result.count} checks are healthy, but not for long enough before the deadline: "
+            f"{_all(result)} healthy, but not for long enough before the deadline: "
             f"{result.missing_seconds:.0f} s were missing."
         )
     return ChecksTimedOut(
-        f"{result.unhealthy} of {result.count} checks were not healthy at the deadline (timeout or "
+        f"{result.unhealthy} of {number_of_checks(result.count)} not healthy at the deadline (timeout or "
         f"execution_timeout): {unhealthy_checks(result)}."
     )
 
@@ -242,9 +242,18 @@ def _timed_out(result: HealthResult) -> ChecksTimedOut:
 def _passed(result: HealthResult) -> str:
     count = sum(each.status == "degraded" for each in result.checks)
     degraded = f" ({count} degraded)" if count and len(result.checks) == result.count else ""
+    return f"{_all(result)} healthy{degraded}."
+
+
+def _all(result: HealthResult) -> str:
     if result.count == 1 and result.checks:
-        return f"{one_line(result.checks[0].name, MAX_NAME)} is healthy{degraded}."
-    return f"All {result.count} checks are healthy{degraded}."
+        return f"{one_line(result.checks[0].name, MAX_NAME)} is"
+    return f"All {result.count} checks are"
+
+
+def number_of_checks(count: int) -> str:
+    """Return a number of checks in words."""
+    return f"{count} check{'' if count == 1 else 's'}"
 
 
 def unhealthy_checks(result: HealthResult) -> str:

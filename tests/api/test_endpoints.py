@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +115,7 @@ def test_the_key_is_in_the_headers_and_nowhere_else() -> None:
     account = Credentials("https://host/api", "account-1", "cu_canary")
     assert account.headers() == {
         "Accept": "application/json",
+        "Accept-Encoding": "gzip, deflate",
         "Authorization": "Bearer cu_canary",
         "User-Agent": f"airflow-provider-checkly/{__version__}",
         "x-checkly-account": "account-1",
@@ -161,16 +163,23 @@ def test_the_error_of_each_status(status: int, kind: type[exceptions.ChecklyRefu
     assert (error.status, error.message, error.retry_after) == (status, "Checkly's own words", 7)
     assert str(error) == (
         f"POST /v1/check-sessions/{SESSION}/cancel: Checkly responded {status}: Checkly's own words."
+        f"{' This needs an API key with the role Read & Run.' if status == 403 else ''}"
     )
+
+
+@pytest.mark.parametrize("body", [{}, {"message": ""}, {"message": {"deep": 1}}, {"message": 7}])
+def test_an_error_without_a_message_says_so(body: dict[str, Any]) -> None:
+    with pytest.raises(exceptions.ChecklyRefused, match="Checkly responded 502: no message"):
+        read(V2.get(SESSION), 502, {"statusCode": 502, **body})
 
 
 @pytest.mark.parametrize(
     ("body", "message"),
     [
         (b"", "no message"),
-        (b"{}", "no message"),
-        (b'{"message": ""}', "no message"),
-        (b'{"message": {"deep": 1}}', "no message"),
+        (b"{}", "'{}'"),
+        (b'{"message": "No"}', """'{"message": "No"}'"""),
+        (b'{"statusCode": 500, "message": "No"}', """'{"statusCode": 500, "message": "No"}'"""),
         (b"<html>\n<h1>502</h1>", r"'<html>\n<h1>502</h1>'"),
         (b"[1]", "'[1]'"),
         (b"\xff\xfe", "'\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}'"),
@@ -178,12 +187,32 @@ def test_the_error_of_each_status(status: int, kind: type[exceptions.ChecklyRefu
         (b"x" * 10_000, "…'"),
     ],
 )
-def test_an_error_quotes_the_response_if_checkly_gives_no_message(body: bytes, message: str) -> None:
-    with pytest.raises(exceptions.ChecklyRefused) as caught:
+def test_the_error_of_another_server_quotes_the_response(body: bytes, message: str) -> None:
+    with pytest.raises(exceptions.ChecklyRefused, match="the server responded 502") as caught:
         read(V2.get(SESSION), 502, body)
     assert caught.value.message.endswith(message)
     assert caught.value.message in str(caught.value)
     assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404])
+def test_a_proxy_cannot_say_that_checkly_refuses(status: int) -> None:
+    """Its 404 does not mean that no check matches, and its 401 not that the API key is wrong."""
+    for endpoint in (V2.get(SESSION), TRIGGER):
+        with pytest.raises(exceptions.ChecklyRefused, match="a proxy or another server responded") as caught:
+            read(endpoint, status, b"<html>")
+        assert type(caught.value) is exceptions.ChecklyRefused
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "role"),
+    [(TRIGGER, "Read & Run"), (V2.cancel(SESSION), "Read & Run"), (V2.get(SESSION), "")],
+)
+def test_a_403_names_the_role_that_the_key_needs(endpoint: Endpoint[Any], role: str) -> None:
+    with pytest.raises(exceptions.ChecklyAuthError) as caught:
+        read(endpoint, 403, {"statusCode": 403, "message": "No."})
+    advice = f" This needs an API key with the role {role}." if role else ""
+    assert str(caught.value).endswith(f"Checkly responded 403: No.{advice}")
 
 
 def test_the_error_of_a_redirect_shows_where_it_leads() -> None:
@@ -327,8 +356,10 @@ def test_408_of_a_completion_means_still_running(
     hold: int, seconds: float, headers: dict[str, str], expected: StillRunning
 ) -> None:
     """Whatever its body, it is not an error."""
-    for body in (b"<html>408</html>", {"statusCode": 408}, b""):
-        assert read(V2.completion(SESSION, hold), 408, body, seconds, **headers) == expected
+    assert read(V2.completion(SESSION, hold), 408, {"statusCode": 408}, seconds, **headers) == expected
+    for body in (b"<html>408</html>", {"statusCode": 504}, b""):
+        found = read(V2.completion(SESSION, hold), 408, body, seconds, **headers)
+        assert found == replace(expected, from_checkly=False)
 
 
 @pytest.mark.parametrize("endpoint", [V2.get(SESSION), V2.cancel(SESSION), TRIGGER, endpoints.get_account()])
@@ -347,11 +378,12 @@ def test_a_trigger_returns_its_sessions() -> None:
     [
         (
             404,
-            {"message": "No matching checks were found."},
+            {"statusCode": 404, "message": "No matching checks were found."},
             exceptions.NoMatchingChecks,
             "No matching checks",
         ),
-        (404, b"", exceptions.NoMatchingChecks, "responded 404"),
+        (404, {"statusCode": 404}, exceptions.NoMatchingChecks, "responded 404"),
+        (404, b"<html>", exceptions.ChecklyRefused, "another server responded"),
         (201, {"sessions": []}, exceptions.NoMatchingChecks, "started no session"),
         (201, {}, exceptions.ChecklyUnreadable, "no list 'sessions': '{}'"),
         (201, {"sessions": None}, exceptions.ChecklyUnreadable, "no list 'sessions'"),
@@ -361,7 +393,7 @@ def test_a_trigger_returns_its_sessions() -> None:
         (201, {"sessions": [session("NEW_ONE")]}, exceptions.ChecklyUnreadable, "unknown status"),
         (201, {"sessions": [{"checkSessionId": SESSION}]}, exceptions.ChecklyUnreadable, "without checkId"),
         (201, b"", exceptions.ChecklyUnreadable, "not readable JSON"),
-        (402, {"message": "Upgrade"}, exceptions.ChecklyPlanLimit, "Upgrade"),
+        (402, {"statusCode": 402, "message": "Upgrade"}, exceptions.ChecklyPlanLimit, "Upgrade"),
     ],
 )
 def test_a_trigger_that_started_nothing_or_is_unclear(
@@ -382,7 +414,7 @@ def test_a_trigger_that_started_nothing_or_is_unclear(
 
 def test_no_matching_checks_keeps_checklys_words() -> None:
     with pytest.raises(exceptions.NoMatchingChecks) as caught:
-        read(TRIGGER, 404, {"message": "No matching checks were found."})
+        read(TRIGGER, 404, {"statusCode": 404, "message": "No matching checks were found."})
     assert caught.value.message == "No matching checks were found."
 
 
@@ -426,7 +458,7 @@ def test_a_test_session_has_its_own_statuses(body: object) -> None:
 def test_a_trigger_returns_its_test_session() -> None:
     assert read(TRIGGER_TESTS, 201, suite("RUNNING")) == suite("RUNNING")
     with pytest.raises(exceptions.NoMatchingChecks, match="No matching"):
-        read(TRIGGER_TESTS, 404, {"message": "No matching checks were found."})
+        read(TRIGGER_TESTS, 404, {"statusCode": 404, "message": "No matching checks were found."})
     with pytest.raises(exceptions.ChecklyUnreadable, match="testSessionId"):
         read(TRIGGER_TESTS, 201, session())
 

@@ -327,8 +327,8 @@ def test_each_end_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     checkly.answer(STILL, after=10)
     checkly.answer(session(C, "PROGRESS"))
     assert caplog.messages == [
-        "1 of 3 check sessions ended: Home PASSED after 1.2 s.",
-        f"2 of 3 check sessions ended: {CHECK} CANCELLED.",
+        "Home PASSED after 1.2 s (1 of 3 check sessions ended)",
+        f"{CHECK} CANCELLED (2 of 3 check sessions ended)",
     ]
 
 
@@ -338,7 +338,16 @@ def test_ends_that_were_logged_before_are_not_logged_again(caplog: pytest.LogCap
     checkly = Driver((A, B), settings={"logged": frozenset({A})})
     checkly.answer(session(A))
     checkly.answer(session(B))
-    assert caplog.messages == [f"2 of 2 check sessions ended: {CHECK} PASSED."]
+    assert caplog.messages == [f"{CHECK} PASSED (2 of 2 check sessions ended)"]
+
+
+def test_a_408_of_another_server_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    checkly = Driver((A,))
+    for _ in range(3):
+        checkly.answer(StillRunning(None, early=False, from_checkly=False))
+    checkly.answer(session(A))
+    assert caplog.messages == ["A server other than Checkly's API responded 408; polling on. Is it a proxy?"]
 
 
 ANSWERS: st.SearchStrategy[Callable[[str], Answer]] = st.one_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import socket
 import time
 from contextlib import ExitStack
@@ -36,6 +37,14 @@ def breaks_tls(exchange: Exchange) -> None:
     time.sleep(0.2)
 
 
+REASON = re.compile(
+    "(connection (refused|reset by peer)|no complete response in time|the response is not valid HTTP|"
+    "the connection (was closed|ended (before the response was complete|within the headers))|"
+    r"its host name cannot be resolved|the TLS handshake failed( \(\w+\))?|the proxy refused the connection|"
+    r"tunnel connection failed: 407 Proxy Authentication Required)\."
+)
+
+
 def credentials_for(base_url: str) -> Credentials:
     return Credentials(base_url, "account-1", KEY)
 
@@ -44,9 +53,10 @@ def unreachable(error: BaseException, request: Request, credentials: Credentials
     """Return the error, after looking at what all errors of this class have in common."""
     assert isinstance(error, ChecklyUnreachable)
     text = str(error)
-    assert text.startswith(f"{request}: no complete response from {credentials.base_url} (")
-    assert not text.endswith(": ).")
-    assert len(text) < 600
+    start = f"{request}: no response from {credentials.base_url}: "
+    assert text.startswith(start)
+    reason = text.removeprefix(start)
+    assert re.fullmatch(REASON, reason) if error.retryable else 10 < len(reason) < 300, reason
     assert KEY not in text + repr(error)
     assert error.__cause__ is None
     return error
@@ -228,7 +238,7 @@ def test_a_folder_of_certificates(client: Client, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_key_that_the_server_echoes_is_hidden(client: Client) -> None:
-    body = b'{"message": "Bearer %s is not valid"}' % KEY.encode()
+    body = b'{"statusCode": 401, "message": "Bearer %s is not valid"}' % KEY.encode()
     head = b"HTTP/1.1 401 No\r\nContent-Length: %d\r\n\r\n" % len(body)
     with RawServer(sends(head + body)) as server, pytest.raises(exceptions.ChecklyAuthError) as caught:
         client.send(credentials_for(server.url), endpoints.get_account())
@@ -429,9 +439,7 @@ def test_a_tunnel_that_drops_a_request_may_have_forwarded_it(
     assert heads[0].startswith(b"POST /v2/check-sessions/trigger HTTP/1.1")
 
 
-@pytest.mark.parametrize(
-    "proxy", ["socks5://me:s3cr3t@127.0.0.1:1", "http://me:s3cr3t@[127.0.0.1", "http://me:s3cr3t@127.0.0.1:x"]
-)
+@pytest.mark.parametrize("proxy", ["http://me:s3cr3t@[127.0.0.1", "http://me:s3cr3t@127.0.0.1:x"])
 def test_an_invalid_proxy_is_not_retried(client: Client, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     """A retry does not mend a setting; the password of the proxy stays hidden."""
     monkeypatch.setenv("ALL_PROXY", proxy)
@@ -441,3 +449,13 @@ def test_an_invalid_proxy_is_not_retried(client: Client, monkeypatch: pytest.Mon
     error = unreachable(caught.value, TRIGGER, credentials)
     assert (error.maybe_processed, error.retryable) == MISCONFIGURED
     assert "s3cr3t" not in str(error)
+
+
+def test_a_proxy_that_is_not_an_http_proxy_is_not_retried(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """aiohttp supports no other, and workers must not differ from triggerers."""
+    monkeypatch.setenv("ALL_PROXY", "socks5://me:s3cr3t@127.0.0.1:1")
+    with pytest.raises(ChecklyUnreachable, match=r"^Only http proxies are supported; see HTTPS") as caught:
+        client.exchange(credentials_for("http://checkly.example.com"), TRIGGER)
+    assert (caught.value.maybe_processed, caught.value.retryable) == MISCONFIGURED

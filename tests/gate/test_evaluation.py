@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from session_documents import ATTEMPT, ID, check, final, result, suite, waited
 
 from airflow_provider_checkly.api import models
+from airflow_provider_checkly.api.polling import WaitResult
 from airflow_provider_checkly.arguments import CAN_FAIL
 from airflow_provider_checkly.exceptions import (
     ChecklyAuthError,
@@ -53,8 +54,8 @@ TABLE: dict[str, tuple[Gate, list[Any], str]] = {
     "cancelled": (PLAIN, [check(1, "CANCELLED")], "Check 1 CANCELLED"),
     "cancelled in API v1": (PLAIN, [check(1, "TIMED_OUT", final(isCancelled=True))], "Check 1 CANCELLED"),
     "allowed": (Gate(["FAILED"]), [check(1, "TIMED_OUT"), check(2, "CANCELLED")], ""),
-    "not ended": (PLAIN, [check(1, "PROGRESS")], "Only 0 of 1 session have ended"),
-    "no session": (PLAIN, [], "Only 0 of 0 sessions have ended"),
+    "not ended": (PLAIN, [check(1, "PROGRESS")], "but 0 of 1 session ended"),
+    "no session": (PLAIN, [], "but 0 of 0 sessions ended"),
     "no status fails": (Gate([]), [check(1, "FAILED")], ""),
     # attempts never count
     "attempt, then final": (QUICK, [check(1, "PASSED", ATTEMPT, final())], ""),
@@ -301,7 +302,7 @@ TABLE: dict[str, tuple[Gate, list[Any], str]] = {
         "no response time in eu",
     ),
     "zero milliseconds": (QUICK, [check(1, "PASSED", final(responseTime=0))], ""),
-    "no session, a limit": (QUICK, [], "Only 0 of 0 sessions have ended"),
+    "no session, a limit": (QUICK, [], "but 0 of 0 sessions ended"),
     "suite, results that are a string": (PLAIN, [suite("PASSED", results="x")], "it has no final results"),
     "suite, a result that is null": (
         PLAIN,
@@ -456,6 +457,20 @@ def test_requested_checks_and_unfinished_sessions(
     assert severities(evaluation) == checks
     if error is not ChecklyAuthError:
         assert all(rule.met for rule in evaluation.rules) is (error is None)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        WaitResult((ID(1), ID(2)), (check(1, "PASSED"),)),
+        WaitResult((ID(1),), (check(1, "PASSED"), check(2, "PASSED"))),
+        WaitResult((ID(1),), None),
+        WaitResult(()),
+    ],
+)
+def test_sessions_that_do_not_fit_the_wait_never_pass(found: WaitResult) -> None:
+    assert isinstance(evaluate(PLAIN, found).error, ChecklyUnreadable)
+    assert isinstance(evaluate(Gate(min_passed_percent=0), found).error, ChecklyUnreadable)
 
 
 def test_a_test_session_without_a_requested_check_has_not_passed() -> None:

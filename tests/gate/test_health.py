@@ -129,7 +129,7 @@ def test_the_gate_names_what_is_not_healthy() -> None:
     evaluation = evaluate_health(result, Requirement(GOOD), 0, lambda check_id: f"https://x/{check_id}")
     assert evaluation.outcome == "timed_out"
     assert isinstance(evaluation.error, ChecksTimedOut)
-    assert "2 of 3 checks were not healthy at the deadline" in evaluation.message
+    assert "2 of 3 checks not healthy at the deadline" in evaluation.message
     assert "Cart is failing, last in eu-west-1" in evaluation.message
     assert f"{C} does not exist in this account" in evaluation.message
     assert [(rule.rule, rule.required, rule.actual, rule.met) for rule in evaluation.rules] == [

@@ -1,4 +1,4 @@
-"""What a result says about its failure: pure functions on documents as the OpenAPI document has them."""
+"""What a result says about its failure, in documents as Checkly's OpenAPI description has them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from session_documents import is_clean
 
-from airflow_provider_checkly import details, report
-from airflow_provider_checkly.failure_report import Reason
+from airflow_provider_checkly.gate.result_details import failure_details, links, milliseconds, response_time
 
 RED = "\x1b[31m"
 S3 = "https://files.example.com"
@@ -75,19 +75,19 @@ DOCUMENTS: dict[str, tuple[dict[str, Any], list[tuple[str, str]], list[tuple[str
         [
             ("assertion", "STATUS_CODE: EQUALS 200, was 503"),
             ("assertion", "JSON_BODY $.ok: EQUALS true, no such path"),
-            ("answer", "503 Service Unavailable from GET https://shop.example.com:8443/cart"),
+            ("response", "503 Service Unavailable from GET https://shop.example.com:8443/cart"),
             ("timings", "wait 0.5 ms, dns 3 ms, total 80 ms"),
         ],
         [PCAP],
     ),
-    "API without an answer": (
+    "API without a response": (
         {"apiCheckResult": {"requestError": "getaddrinfo ENOTFOUND\x00", "response": {"status": 0}}},
         [("error", "getaddrinfo ENOTFOUND")],
         [],
     ),
-    "an address that is none": (
+    "a URL that is not valid": (
         {"apiCheckResult": {"request": {"url": "http://[x"}, "response": {"status": 500}}},
-        [("answer", "500")],
+        [("response", "500")],
         [],
     ),
     "browser": (
@@ -134,7 +134,7 @@ DOCUMENTS: dict[str, tuple[dict[str, Any], list[tuple[str, str]], list[tuple[str
     ),
     "gRPC": (
         {"grpcCheckResult": {"grpcStatusCode": 14, "response": {"grpcStatusMessage": "14 UNAVAILABLE"}}},
-        [("error", "14 UNAVAILABLE"), ("answer", "gRPC status 14")],
+        [("error", "14 UNAVAILABLE"), ("response", "gRPC status 14")],
         [],
     ),
     "SSL": (
@@ -153,26 +153,37 @@ DOCUMENTS: dict[str, tuple[dict[str, Any], list[tuple[str, str]], list[tuple[str
 }
 
 
-@pytest.mark.parametrize(("document", "facts", "links"), DOCUMENTS.values(), ids=DOCUMENTS.keys())
-def test_every_type_of_check(document: dict[str, Any], facts: list[Any], links: list[Any]) -> None:
-    assert details.facts(document) == facts
-    assert details.links(document) == links
+@pytest.mark.parametrize(("document", "details", "files"), DOCUMENTS.values(), ids=DOCUMENTS.keys())
+def test_every_check_type(document: dict[str, Any], details: list[Any], files: list[Any]) -> None:
+    assert failure_details(document) == details
+    assert links(document) == files
 
 
-def test_no_header_body_or_query_is_shown() -> None:
-    shown = Reason("a", "FAILED", "eu", facts=details.facts({"apiCheckResult": API}))
-    assert "secret" not in "\n".join(shown.lines()) + shown.markdown()
+def test_headers_bodies_and_queries_are_not_shown() -> None:
+    assert "secret" not in repr(failure_details({"apiCheckResult": API}))
 
 
 def test_long_texts_are_cut() -> None:
-    ((_, error),) = details.facts({"browserCheckResult": {"errors": ["\n".join(["x" * 999] * 99)]}})
+    ((_, error),) = failure_details({"browserCheckResult": {"errors": ["\n".join(["x" * 999] * 99)]}})
     assert [len(line) for line in error.splitlines()] == [240] * 6
 
 
 def test_assets() -> None:
     kinds = ("log", "screenshot", "trace", "video", "pcap", "report", "file")
     manifest: Any = {"assets": [{"type": kind, "url": f"{S3}/{kind}"} for kind in kinds] + [None, 7]}
-    assert [kind for kind, _ in details.links(manifest)] == ["video", "trace", "screenshot", "pcap"]
+    assert [kind for kind, _ in links(manifest)] == ["video", "trace", "screenshot", "pcap"]
+
+
+def test_milliseconds() -> None:
+    assert [milliseconds(value) for value in (0, 80, 80.0, 0.5, 1234567)] == [
+        "0 ms",
+        "80 ms",
+        "80 ms",
+        "0.5 ms",
+        "1234567 ms",
+    ]
+    odd: list[Any] = [0, 1.5, -1, True, "1", None, 10**400, float("nan"), float("inf")]
+    assert [response_time({"responseTime": each}) for each in odd] == [0, 1.5, *[None] * 7]
 
 
 json_values: Any = st.recursive(
@@ -213,71 +224,10 @@ odd_documents = st.dictionaries(
 )
 
 
-@given(odd_documents, st.text(max_size=30), st.dictionaries(st.just("assets"), json_values | st.lists(inner)))
-def test_no_document_breaks_the_report(document: Any, name: str, manifest: Any) -> None:
-    """Pitfall 42: what Checkly says about a failure never masks it."""
-    found = [*details.links(document), ("result", f"{S3}/r")]
-    shown = Reason(name, "FAILED", "eu", facts=details.facts(document), links=found)
-    assert len(report.lines([shown] * 9)) <= report.LINES_PER_CHECK
-    assert len(report.markdown("x" * 9999, [shown] * 99)) <= report.LONGEST_REPORT
-    assert all("\n" not in line for line in shown.lines())
-    json.dumps(details.links(manifest))
-
-
-# Reports
-
-
-def test_lines() -> None:
-    reason = Reason(
-        "Checkout",
-        "FAILED",
-        "eu-central-1",
-        80,
-        [
-            ("timings", "dns 1 ms"),
-            ("root cause", "[BUG] It is broken."),
-            ("answer", "GET x: 500"),
-            ("assertion", "A: EQUALS 1, was 2"),
-            ("error", "one\ntwo"),
-            ("gate", "80 ms in eu-central-1 is above 50 ms"),
-        ],
-        [("video", f"{S3}/v"), ("result", f"{S3}/r")],
-    )
-    assert report.lines([reason]) == [
-        "Checkout FAILED in eu-central-1 (80 ms):",
-        "  gate: 80 ms in eu-central-1 is above 50 ms",
-        "  error: one",
-        "    two",
-        "  assertion: A: EQUALS 1, was 2",
-        "  answer: GET x: 500",
-        "  timings: dns 1 ms",
-        "  root cause: [BUG] It is broken.",
-        f"  video: {S3}/v",
-        f"  result: {S3}/r",
-    ]
-    assert report.markdown("1 of 1", [reason]) == (
-        "1 of 1\n\n**Checkout FAILED in eu-central-1 (80 ms)**\n"
-        "- gate: `80 ms in eu-central-1 is above 50 ms`\n- error: `one two`\n"
-        "- assertion: `A: EQUALS 1, was 2`\n- answer: `GET x: 500`\n- timings: `dns 1 ms`\n"
-        f"- root cause: `[BUG] It is broken.`\n- [video]({S3}/v) · [result]({S3}/r)"
-    )
-    assert report.markdown("x", []) == "x"
-    assert Reason("*a*", "FAILED", "eu").markdown() == "**\\*a\\* FAILED in eu**"
-
-
-@pytest.mark.parametrize("link", ["", f"{S3}/r"])
-def test_a_screenful_per_check(link: str) -> None:
-    links = [("result", link)] if link else []
-    many = [Reason("a", "FAILED", f"l{n}", None, [("error", "x\ny\nz")], links) for n in range(9)]
-    found = report.lines([*many, Reason("b", "FAILED", "eu")])
-    assert len(found) == report.LINES_PER_CHECK + 1
-    assert "more lines" in found[-3]
-    assert found[-2] == (f"  result: {link}" if link else "  See Checkly for the rest.")
-
-
-def test_a_report_for_a_chat_says_what_it_leaves_out() -> None:
-    many = [Reason(f"Check {n}", "FAILED", "eu", facts=[("error", "x" * 200)] * 3) for n in range(20)]
-    text = report.markdown("h" * 5000, many)
-    assert len(text) <= 3500
-    assert text.count("**Check") == 3
-    assert text.endswith("\n\nand 17 more")
+@given(odd_documents, st.dictionaries(st.just("assets"), json_values | st.lists(inner)))
+def test_any_document_can_be_read(document: Any, manifest: Any) -> None:
+    """An error in the details must not mask the failure."""
+    for kind, text in [*failure_details(document), *links(document), *links(manifest)]:
+        assert kind
+        assert all(is_clean(line) for line in text.split("\n"))
+        assert json.loads(json.dumps(text)) == text
