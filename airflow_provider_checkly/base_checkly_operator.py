@@ -61,6 +61,12 @@ class BaseChecklyOperator(BaseOperator):
         self.checkly_conn_id = checkly_conn_id
         self._failed_results: list[FailedResult] = []
 
+    if TYPE_CHECKING:
+
+        @property
+        def output(self) -> Any:
+            """The XCom of the task. Airflow's type has no keys, and does not fit the parameters of tasks."""
+
     @cached_property
     def hook(self) -> ChecklyHook:
         """A hook for the connection as rendered."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -243,8 +244,8 @@ def test_progress_and_how_to_free_the_slot(checkly: Emulator, caplog: pytest.Log
         run(run_checks(tags=["production", "smoke"], deferrable=False))
     assert "deferrable=True would free its slot" in caplog.text
     assert f'Started check session "Homepage API": {checkly.url}/accounts/' in caplog.text
-    assert "1 of 2 check sessions ended: Homepage API PASSED after" in caplog.text
-    assert "2 of 2 check sessions ended: Homepage PASSED after" in caplog.text
+    assert re.search(r"Homepage API PASSED after [\d.]+ s \(1 of 2 check sessions ended\)", caplog.text)
+    assert re.search(r"Homepage PASSED after [\d.]+ s \(2 of 2 check sessions ended\)", caplog.text)
     assert "All 2 checks passed." in caplog.text
     assert checkly.api_key not in caplog.text
 
