@@ -22,7 +22,7 @@ export AIRFLOW_HOME := $(WORK)/airflow
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 export COVERAGE_FILE := $(WORK)/coverage
 
-.PHONY: help venv test cli ui browser e2e e2e-quick e2e-pins matrix bench bench-quick bench-pins lint audit types format docs docs-build pictures demo examples airflow live soak pins build clean
+.PHONY: help venv test cli ui browser e2e e2e-quick e2e-pins matrix bench bench-quick bench-pins lint audit types format docs docs-build pictures demo examples airflow live soak pins build check-dist workflows clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' Makefile
@@ -149,6 +149,22 @@ bench-pins: ## Resolve the providers that the benchmarks compare with
 DIST := dist
 build: venv ## Build the wheel and the source archive into dist/
 	$(BIN)/uv build --no-build-isolation --python $(BIN)/python --out-dir $(DIST)
+
+TOOLS := .venv-release
+TOOLS_ENVIRONMENT = @[ -x $(TOOLS)/bin/python ] || $(BIN)/uv venv --quiet --python $(BIN)/python $(TOOLS); \
+	UV_SYSTEM_CERTS=true $(BIN)/uv pip sync --quiet --python $(TOOLS)/bin/python pins/release.txt
+
+check-dist: venv ## Check what is in dist/ as PyPI does
+	$(TOOLS_ENVIRONMENT)
+	$(TOOLS)/bin/twine check --strict $(DIST)/*
+
+workflows: venv ## Check the workflows and the issue templates (zizmor and GitHub's schemas)
+	$(TOOLS_ENVIRONMENT)
+	$(TOOLS)/bin/zizmor --offline --quiet .github
+	$(TOOLS)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(TOOLS)/bin/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/idea.yml
+	$(TOOLS)/bin/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(TOOLS)/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 
 clean: ## Remove everything that make made
 	rm -rf .venv .venv-* .work build dist htmlcov .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache

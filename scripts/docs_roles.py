@@ -11,7 +11,7 @@ import griffe
 ROLE = re.compile(r":(?:class|func|meth|mod|exc):`~?([\w.]+)`")
 
 
-class Roles(griffe.Extension):
+class Roles(griffe.Extension):  # type: ignore[misc]
     """Replace the role of a class by a link to its page, that of a module by its name."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
