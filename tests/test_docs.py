@@ -38,7 +38,7 @@ from dag_runs import DagRun, DagRunner
 
 import airflow_provider_checkly
 from airflow_provider_checkly.connection import FORM_FIELDS
-from airflow_provider_checkly.emulator import Emulator
+from airflow_provider_checkly.emulator import DEFAULT_CHECKS, Emulator
 from airflow_provider_checkly.emulator.default_checks import HEARTBEAT
 
 if TYPE_CHECKING:
@@ -316,3 +316,10 @@ def test_every_public_class_is_in_the_readme() -> None:
         for name in re.findall(r"^class (Checkly\w+)", (PACKAGE / f"{module}.py").read_text(), re.MULTILINE)
     ]
     assert [name for name in public if name not in readme] == []
+
+
+def test_the_tags_of_the_emulator_page_exist() -> None:
+    text = (ROOT / "docs" / "emulator.md").read_text()
+    named = re.findall(r"^\| `([a-z0-9-]+)` \| (?:the same|one|two|three)", text, re.MULTILINE)
+    assert len(named) >= 9
+    assert set(named) <= {tag for check in DEFAULT_CHECKS for tag in check.tags}
