@@ -7,7 +7,7 @@ const { createElement: h, useEffect, useState } = globalThis.React;
 const HEIGHTS = { failing: 16, warning: 11, tolerated: 11, degraded: 8, skipped: 8, passed: 5 };
 const BARS = 18;
 const LINE = 32;
-const WIDEST = 600;
+const WIDEST = 540;
 
 export function HistoryTab(props) {
   const [{ runs, entries, total, error, isReading }, setRead] = useState({ runs: [], entries: [] });
@@ -67,7 +67,7 @@ function row({ cells, latest }, limit, runs) {
 
 /** One bar per run, higher where its status is worse; below it the response times as a line. */
 function Strip({ bars, times, limit }) {
-  const wide = Math.max(6, Math.min(14, WIDEST / bars.length));
+  const wide = Math.max(5, Math.min(14, WIDEST / bars.length));
   const known = bars.filter(Boolean);
   const label = `${known.filter((bar) => isPassed(bar.as)).length} of ${known.length} passed`;
   const size = { width: wide * bars.length, height: times ? BARS + LINE : BARS };
