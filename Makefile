@@ -93,6 +93,7 @@ audit: venv ## Look up known vulnerabilities of all pinned packages
 types: venv ## Check types with mypy
 	$(BIN)/mypy
 	$(BIN)/mypy scripts
+	$(BIN)/mypy --strict --config-file= example_dags # as in a user's own project
 
 format: venv ## Rewrite the Python files as ruff formats them
 	$(BIN)/ruff check --fix

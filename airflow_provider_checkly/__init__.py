@@ -40,7 +40,7 @@ def get_provider_info() -> dict[str, object]:
             }
         },
         "notifications": [f"{__name__}.notifications.ChecklyHeartbeatNotifier"],
-        "extra-links": [f"{__name__}.links.ChecklySessionLink"],
+        "extra-links": [f"{__name__}.links.ChecklySessionLink", f"{__name__}.links.ChecklyCheckLink"],
         "connection-types": [
             {
                 "connection-type": TYPE,

@@ -1,35 +1,45 @@
-"""What DAG authors pass, checked and made plain; every refusal names the argument and the value."""
+"""Arguments of DAG authors, checked and normalized; every error names the argument and the value."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from uuid import UUID
 
-from airflow_provider_checkly.api import model
-from airflow_provider_checkly.api.errors import InvalidInput
+from airflow_provider_checkly.api import models
+from airflow_provider_checkly.api.text import quoted
+from airflow_provider_checkly.exceptions import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-FAIL_ON: Final[frozenset[str]] = frozenset({"FAILED", "TIMED_OUT", "CANCELLED"})
-CENTURY: Final = 100 * 365.0 * 86_400
-CAN_FAIL: Final[frozenset[str]] = model.FINAL - {"PASSED"}
-TEST_CAN_FAIL: Final[frozenset[str]] = CAN_FAIL - {"TIMED_OUT"}
-"""A test session has no status TIMED_OUT."""
-TEST_FAIL_ON: Final[frozenset[str]] = FAIL_ON & TEST_CAN_FAIL
+T = TypeVar("T")
 
+CAN_FAIL: Final[frozenset[str]] = models.FINAL - {"PASSED"}
+FAIL_ON: Final[frozenset[str]] = CAN_FAIL - {"DEGRADED"}
+MAX_SECONDS: Final = 100 * 365.0 * 86_400
+"""Dates overflow beyond some centuries."""
+
+FailStatus = Literal["FAILED", "TIMED_OUT", "CANCELLED", "DEGRADED"]
 Tags = str | Iterable[str] | Iterable[Iterable[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Which checks to trigger: ids AND (one of the tag groups); empty only for all checks."""
+    """Which checks to trigger: ids AND (one of the tag groups); both empty only for all checks."""
 
     check_ids: Sequence[str]
     tags: Sequence[Sequence[str]]
+
+
+def as_list(value: T) -> T | list[Any]:
+    """Return iterators as lists, also within a list, since they can be read only once."""
+    if isinstance(value, Iterator):
+        value = list(value)  # type: ignore[assignment]  # the type of an argument includes lists
+    return [as_list(each) for each in value] if isinstance(value, list) else value
 
 
 def _items(value: object, argument: str) -> list[object]:
@@ -37,9 +47,11 @@ def _items(value: object, argument: str) -> list[object]:
     if isinstance(value, str):
         text = value.strip()
         return _json_list(text, argument) if text.startswith("[") else [text]
-    if isinstance(value, Iterable) and not isinstance(value, bytes | dict):
+    if isinstance(value, UUID | int | float) and not isinstance(value, bool):
+        return [value]
+    if isinstance(value, Iterable) and not isinstance(value, bytes | Mapping):
         return list(value)
-    raise InvalidInput(f"{argument} must be a string or a list of strings, not {value!r}.")
+    raise InvalidInput(f"{argument} must be a string or a list of strings, not {_described(value)}.")
 
 
 def _json_list(text: str, argument: str) -> list[object]:
@@ -47,60 +59,100 @@ def _json_list(text: str, argument: str) -> list[object]:
         return list(json.loads(text))
     except (ValueError, RecursionError) as error:
         raise InvalidInput(
-            f"{argument}: {model.quoted(text)} starts like a list but is no JSON; "
-            f"render it with the filter `| tojson`, or with render_template_as_native_obj=True."
+            f"{argument}: {quoted(text)} starts like a list but is not JSON. Render it with the filter "
+            f"`| tojson`, or use render_template_as_native_obj=True."
         ) from error
 
 
-def word(value: object, argument: str) -> str:
-    """Return a text without blanks around it.
+def _described(value: object) -> str:
+    """Return what a wrong value is, shortened."""
+    if isinstance(value, Mapping) and not {"checkSessionId", "testSessionId"}.isdisjoint(value):
+        return (
+            "a whole session; pass its id, for instance the operator's XCom: "
+            'started.output["check_session_ids"]'
+        )
+    return f"{type(value).__name__} {quoted(repr(value))}"
 
-    :raises InvalidInput: it is empty, or what a template renders nothing to.
+
+def word(value: object, argument: str) -> str:
+    """Return a text without surrounding spaces; numbers and booleans are taken as text.
+
+    :raises InvalidInput: it is empty or "None", as templates render missing values, or not a text.
     """
-    if isinstance(value, str) and value.strip() not in {"", "None"}:
-        return value.strip()
-    raise InvalidInput(f"{argument} holds {value!r}, which names nothing; did a template render to nothing?")
+    if isinstance(value, str | int | float | UUID):
+        if (text := str(value).strip()) not in {"", "None"}:
+            return text
+        raise InvalidInput(
+            f"{argument} contains an empty value ({value!r}); did a template render to an empty string?"
+        )
+    if value is None:
+        raise InvalidInput(f"{argument} contains None; did a template render to an empty value?")
+    raise InvalidInput(f"{argument} contains {_described(value)}. A string is required.")
 
 
 def _words(value: object, argument: str) -> list[str]:
     words = [word(item, argument) for item in _items(value, argument)]
     if not words:
-        raise InvalidInput(f"{argument} is empty; did a template render to nothing?")
+        raise InvalidInput(f"{argument} is empty; did a template render to an empty list?")
     return words
 
 
-def session_ids(value: object, argument: str = "check_session_ids") -> list[str]:
-    """Return ids in lower case, each once.
+def _flattened(value: object, argument: str) -> Iterator[object]:
+    """Yield the members of a list, and those of lists in it, as mapped tasks return them."""
+    for item in _items(value, argument):
+        if isinstance(item, Iterable) and not isinstance(item, str | bytes | Mapping):
+            yield from item
+        else:
+            yield item
 
-    :raises InvalidInput: none is given, or one is no UUID.
+
+def session_ids(value: object, argument: str = "check_session_ids") -> list[str]:
+    """Return ids in lower case, each once; lists of lists are flattened.
+
+    :raises InvalidInput: the list is empty, or a member is not a UUID.
     """
-    return list(dict.fromkeys(model.uuid(each, argument) for each in _words(value, argument)))
+    ids = [models.uuid(word(each, argument), argument) for each in _flattened(value, argument)]
+    if not ids:
+        raise InvalidInput(f"{argument} is empty; did a template render to an empty list?")
+    return list(dict.fromkeys(ids))
 
 
 def tag_groups(value: object) -> list[list[str]]:
     """Return tags as OR of ANDs: a list of strings is one group."""
     groups = _items(value, "tags")
-    if all(isinstance(group, str) for group in groups):
+    are_groups = [isinstance(group, Iterable) and not isinstance(group, str) for group in groups]
+    if not any(are_groups):
         return [_words(groups, "tags")]
-    if any(isinstance(group, str) for group in groups):
-        raise InvalidInput(f"tags mixes strings and lists: {value!r}; use a list of lists.")
+    if not all(are_groups):
+        raise InvalidInput(f"tags mixes strings and lists: {quoted(repr(value))}. Use a list of lists.")
     return [_words(group, "tags") for group in groups]
+
+
+def plain_tags(value: object, argument: str) -> list[str]:
+    """Return a plain list of tags, [] for None; one of them is enough where Checkly takes such lists.
+
+    :raises InvalidInput: a member is a list, empty, or negated.
+    """
+    tags = [] if value is None else _words(value, argument)
+    if negated := [tag for tag in tags if tag.startswith("!")]:
+        raise InvalidInput(f"{argument}: {negated[0]!r} is negated, which Checkly does not support here.")
+    return tags
 
 
 def target(check_ids: object, tags: object, *, all_checks: bool) -> Target:
     """Return which checks to trigger.
 
-    :raises InvalidInput: nothing is named and all checks are not asked for by name (Checkly would run,
-        and alert on, every check of the account), or both are.
+    :raises InvalidInput: nothing is given without `all_checks` (Checkly would run, and alert on, every check
+        of the account), or both are given.
     """
     flags(all_checks=all_checks)
-    named = check_ids is not None or tags is not None
-    if all_checks and named:
+    is_given = check_ids is not None or tags is not None
+    if all_checks and is_given:
         raise InvalidInput("all_checks=True cannot be combined with check_ids or tags.")
-    if not all_checks and not named:
+    if not all_checks and not is_given:
         raise InvalidInput(
             "Neither check_ids nor tags are given. Checkly would run, and alert on, every active check "
-            "of the account; if that is wanted, say all_checks=True."
+            "of the account. If you want that, set all_checks=True."
         )
     return Target(
         session_ids(check_ids, "check_ids") if check_ids is not None else [],
@@ -108,39 +160,85 @@ def target(check_ids: object, tags: object, *, all_checks: bool) -> Target:
     )
 
 
-def fail_on(value: str | Iterable[str], can_fail: frozenset[str] = CAN_FAIL) -> frozenset[str]:
+def one_selection(check_ids: object, tags: object, *, all_checks: bool) -> None:
+    """Refuse both or neither of ids and tags, as far as that is known before templates are rendered.
+
+    :raises InvalidInput: not exactly one of the three is given.
+    """
+    flags(all_checks=all_checks)
+    given = [name for name, value in (("check_ids", check_ids), ("tags", tags)) if value is not None]
+    if all_checks:
+        given.append("all_checks=True")
+    if len(given) != 1:
+        what = f"not {' and '.join(given)}" if given else "none of them is given"
+        raise InvalidInput(f"One of check_ids, tags and all_checks=True is needed; {what}.")
+
+
+def selection(check_ids: object, tags: object, *, all_checks: bool) -> Target:
+    """Return which checks to look at.
+
+    :raises InvalidInput: not exactly one of the three is given, or one cannot be used.
+    """
+    one_selection(check_ids, tags, all_checks=all_checks)
+    return target(check_ids, tags, all_checks=all_checks)
+
+
+def words_of(value: str | Iterable[str], known: Sequence[str], argument: str) -> frozenset[str]:
+    """Return some of the words in `known`.
+
+    :raises InvalidInput: one is another, or there is none.
+    """
+    given = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [value]
+    if not given or any(not isinstance(each, str) or each not in known for each in given):
+        raise InvalidInput(f"{argument} must be one or more of {', '.join(known)}, not {value!r}.")
+    return frozenset(given)
+
+
+def fail_on(value: str | Iterable[str]) -> frozenset[str]:
     """Return the statuses that fail a gate.
 
-    :raises InvalidInput: one is not FAILED, TIMED_OUT, CANCELLED or DEGRADED (test sessions: no TIMED_OUT).
+    :raises InvalidInput: one is not FAILED, TIMED_OUT, CANCELLED or DEGRADED.
     """
     words = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
-    if unknown := sorted(str(word) for word in words if not isinstance(word, str) or word not in can_fail):
-        raise InvalidInput(f"fail_on: {', '.join(unknown)} is none of {', '.join(sorted(can_fail))}.")
+    if unknown := sorted(str(word) for word in words if not isinstance(word, str) or word not in CAN_FAIL):
+        raise InvalidInput(f"fail_on: {', '.join(unknown)} is not one of {', '.join(sorted(CAN_FAIL))}.")
     return frozenset(words)
 
 
 def positive_seconds(value: float | timedelta, argument: str) -> float:
     """Return seconds.
 
-    :raises InvalidInput: not a number above 0, or so long that dates overflow.
+    :raises InvalidInput: not a number above 0, or more than a century.
     """
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < CENTURY:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < MAX_SECONDS:
         raise InvalidInput(
             f"{argument} must be seconds (or a timedelta) above 0 and below a century, not {value!r}."
         )
     return float(seconds)
 
 
+def seconds_or_zero(value: float | timedelta, argument: str) -> float:
+    """Return seconds.
+
+    :raises InvalidInput: not a number, below 0, or more than a century.
+    """
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    return 0.0 if seconds == 0 and not isinstance(seconds, bool) else positive_seconds(seconds, argument)
+
+
 def flags(**values: object) -> None:
-    """Refuse words where True or False is meant: "False" would count as true."""
+    """Refuse strings for booleans: "False" would count as true."""
     for argument, value in values.items():
         if not isinstance(value, bool):
             raise InvalidInput(f"{argument} must be True or False, not {value!r}.")
 
 
 def one_of(value: str, known: Sequence[str], argument: str) -> str:
-    """Return a word that is known."""
+    """Return a word from `known`.
+
+    :raises InvalidInput: it is another.
+    """
     if value not in known:
         raise InvalidInput(f"{argument} must be one of {', '.join(known)}, not {value!r}.")
     return value

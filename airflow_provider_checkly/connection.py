@@ -1,4 +1,4 @@
-"""The Airflow connection of type `checkly`: its form, and what its fields mean."""
+"""The Airflow connection of type `checkly`: its form, and its fields as `Settings`."""
 
 from __future__ import annotations
 
@@ -7,29 +7,27 @@ import logging
 import re
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
 
-from airflow_provider_checkly.api import calls
-from airflow_provider_checkly.api.errors import InvalidInput
-from airflow_provider_checkly.api.wire import Account, JsonObject
+from airflow_provider_checkly.api import endpoints
+from airflow_provider_checkly.api.http import Credentials, JsonObject, path
+from airflow_provider_checkly.exceptions import InvalidInput
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
-    from airflow_provider_checkly.api.calls import ApiVersion, SessionEndpoints
+    from airflow_provider_checkly.api.endpoints import ApiVersion, SessionEndpoints
+    from airflow_provider_checkly.api.models import SessionKind
 
 log = logging.getLogger(__name__)
 
 TYPE: Final = "checkly"
 
-Resource = Literal["check-sessions", "test-sessions"]
-CHECK_SESSIONS: Final[Resource] = "check-sessions"
-TEST_SESSIONS: Final[Resource] = "test-sessions"
 DEFAULT_HOST: Final = "https://api.checklyhq.com"
 HIGHEST_PORT: Final = 65_535
 CHECKLY_LIMIT: Final = 600
-"""Requests per minute that Checkly allows an account."""
+"""Requests per minute that Checkly allows per account."""
 
 FORM_BEHAVIOUR: Final[JsonObject] = {
     "hidden-fields": ["schema", "extra"],
@@ -48,48 +46,38 @@ FORM_FIELDS: Final[dict[str, JsonObject]] = {
     },
     "requests_per_minute": {
         "label": "Requests per minute",
-        "description": f"Of the {CHECKLY_LIMIT} that Checkly allows the account; 570 if empty.",
+        "description": f"Of the {CHECKLY_LIMIT} that Checkly allows per account; default 570.",
         "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": CHECKLY_LIMIT},
     },
     "max_connections": {
-        "label": "Connections at once",
-        "description": "From one triggerer; 300 if empty.",
+        "label": "Concurrent connections",
+        "description": "Of one triggerer; default 300.",
         "schema": {"type": ["integer", "null"], "minimum": 1},
     },
 }
 
 
-def form_widgets() -> dict[str, Any]:  # pragma: no cover - its libraries come with Airflow 2 only
-    """Return the fields of the form for extras, for Airflow 2.11 to 3.1."""
-    from flask_appbuilder.fieldwidgets import BS3TextFieldWidget  # noqa: PLC0415 - absent in plain 3.x
-    from wtforms import IntegerField, StringField  # noqa: PLC0415 - absent in plain 3.x
-    from wtforms.validators import Optional  # noqa: PLC0415 - absent in plain 3.x
-
-    kinds = {"api_version": StringField}
-    return {
-        name: kinds.get(name, IntegerField)(
-            field["label"], [Optional()], description=field["description"], widget=BS3TextFieldWidget()
-        )
-        for name, field in FORM_FIELDS.items()
-    }
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a connection says.
+    """The fields of a connection.
 
-    :param requests_per_minute: the budget of all waits of the account in one process.
-    :param max_connections: held at most by one process.
+    :param requests_per_minute: the request budget of all deferred waits of the account in one triggerer.
+    :param max_connections: requests under way at once in one triggerer.
     """
 
-    account: Account
+    credentials: Credentials
     api_version: ApiVersion = "v2"
     requests_per_minute: int = 570
     max_connections: int = 300
 
-    def sessions(self, resource: Resource) -> SessionEndpoints:
-        """Return the endpoints of one kind of session."""
-        return calls.TEST_SESSIONS if resource == TEST_SESSIONS else calls.CHECK_SESSIONS[self.api_version]
+    def sessions(self, kind: SessionKind) -> SessionEndpoints:
+        """Return the endpoints of a session kind."""
+        return endpoints.of_sessions(kind, self.api_version)
+
+    def check_page(self, check_id: str) -> str:
+        """Return the address of a check in Checkly's app; its documentation shows the form in examples."""
+        app = self.credentials.base_url.replace("://api.", "://app.", 1)
+        return f"{app}{path('accounts', self.credentials.account_id, 'checks', check_id)}"
 
 
 def _credential(connection: Connection, field: str, meaning: str, variable: str) -> str:
@@ -97,12 +85,12 @@ def _credential(connection: Connection, field: str, meaning: str, variable: str)
     if not value:
         raise InvalidInput(
             f"{field} ({meaning}) is missing. "
-            f"Set {field} to the {meaning} that Checkly's own tools read from {variable}."
+            f"Set it to the value that Checkly's own tools read from {variable}."
         )
     if not (value.isascii() and value.isprintable() and " " not in value):
         raise InvalidInput(
-            f"{field} ({meaning}) holds characters that no header can hold. "
-            f"Copy it again, without line ends and blanks."
+            f"{field} ({meaning}) contains characters that are not allowed in an HTTP header. "
+            f"Remove spaces and line breaks."
         )
     return str(value)
 
@@ -123,24 +111,24 @@ def _split(url: str) -> SplitResult:
     if usable and url.isprintable() and url.isascii() and not any(mark in url for mark in "@?# \\"):
         return parts
     raise InvalidInput(
-        f"host makes no valid URL: {url.rpartition('@')[2]!r}. "
+        f"host is not a valid URL: {url.rpartition('@')[2]!r}. "
         f"Set host to a URL such as {DEFAULT_HOST}, or leave it empty."
     )
 
 
 def _base_url(connection: Connection) -> str:
-    """Return scheme, host, and where given port and path, without a slash at the end.
+    """Return scheme, host and, if given, port and path, without a trailing slash.
 
-    `host` is used as it is if it holds `://`; else `schema` (or https) is put before it. `port` is appended.
+    `host` is the base URL if it contains `://`; else `schema` (or https) precedes it. `port` is appended.
     """
     host, port = (connection.host or "").strip() or DEFAULT_HOST, connection.port
     parts = _split(host if "://" in host else f"{connection.schema or 'https'}://{host}")
     if port and not 0 < port <= HIGHEST_PORT:
-        raise InvalidInput(f"port {port} is no port. Empty it, or set e.g. 443.")
+        raise InvalidInput(f"port {port} is not a valid port. Clear it, or set e.g. 443.")
     if port and parts.port not in {None, port}:
-        raise InvalidInput(f"port {port} contradicts host {host!r}. Empty one of them.")
+        raise InvalidInput(f"port {port} contradicts host {host!r}. Clear one of them.")
     if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
-        log.warning("Connection %r sends the API key over plain http.", connection.conn_id)
+        log.warning("Connection %r sends the API key over plain http; use https.", connection.conn_id)
     appended = f":{port}" if port and not parts.port else ""
     return f"{parts.scheme}://{parts.netloc}{appended}{parts.path.rstrip('/')}"
 
@@ -151,17 +139,17 @@ def _extras(connection: Connection) -> JsonObject:
     except (ValueError, RecursionError):
         extras = None
     if not isinstance(extras, dict):
-        raise InvalidInput('extra is no JSON object. Empty it, or set e.g. {"api_version": "v2"}.')
+        raise InvalidInput('extra is not a JSON object. Clear it, or set e.g. {"api_version": "v2"}.')
     if unknown := ", ".join(sorted(set(extras) - set(FORM_FIELDS))):
-        log.warning("Connection %r: extras that mean nothing here: %s.", connection.conn_id, unknown)
+        log.warning("Connection %r: unknown extras are ignored: %s.", connection.conn_id, unknown)
     return {name: value for name, value in extras.items() if name in FORM_FIELDS and value not in (None, "")}
 
 
 def _api_version(extras: JsonObject) -> ApiVersion:
     version = extras.get("api_version", "v2")
-    if isinstance(version, str) and version in calls.CHECK_SESSIONS:
-        return version
-    raise InvalidInput(f"extra api_version is {version!r}. Set v2 or v1, or leave it out.")
+    if version in ("v1", "v2"):
+        return "v1" if version == "v1" else "v2"
+    raise InvalidInput(f"extra api_version is {version!r}. Set v2 or v1, or remove it.")
 
 
 def _whole_number(extras: JsonObject, name: str, default: int, most: int) -> int:
@@ -169,19 +157,19 @@ def _whole_number(extras: JsonObject, name: str, default: int, most: int) -> int
     if isinstance(value, int | str) and re.fullmatch("[0-9]{1,9}", str(value)) and 1 <= int(value) <= most:
         return int(value)
     raise InvalidInput(
-        f"extra {name} is {value!r}. Set a whole number from 1 to {most}, or leave it out ({default})."
+        f"extra {name} is {value!r}. Set a whole number from 1 to {most}, or remove it (default {default})."
     )
 
 
 def settings(connection: Connection) -> Settings:
-    """Return what a connection says.
+    """Return the fields of a connection, checked.
 
-    :raises InvalidInput: a field is missing or cannot work; the error names it and says how to set it.
+    :raises InvalidInput: a field is missing or cannot work; the error names it and how to set it.
     """
     try:
         extras = _extras(connection)
         return Settings(
-            Account(
+            Credentials(
                 _base_url(connection),
                 _credential(connection, "login", "account ID", "CHECKLY_ACCOUNT_ID"),
                 _credential(connection, "password", "API key", "CHECKLY_API_KEY"),

@@ -28,3 +28,12 @@ class ChecklySessionLink(BaseOperatorLink):
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's
         """Return the link of one task instance, "" where there is none yet."""
         return XCom.get_value(key=LINK_KEY, ti_key=ti_key) or ""
+
+
+class ChecklyCheckLink(ChecklySessionLink):
+    """Link to the first check that is not healthy, else to the first."""
+
+    @property
+    def name(self) -> str:
+        """The text of the button."""
+        return "Check at Checkly"

@@ -1,4 +1,4 @@
-"""For users' own tests: a fixture with the emulator, found by pytest through an entry point."""
+"""The fixture `checkly_emulator` for users' own tests; pytest finds it through an entry point."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.emulator import Emulator
 
 
-def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    """Give a local Checkly with the default fleet, as the connection `checkly_default`.
+@pytest.fixture
+def checkly_emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    """Start a local Checkly with the default checks, as the connection `checkly_default`.
 
-    Checks take a tenth of their time. `checkly.requests` is what was asked, `checkly.fail(...)` sets a fault.
+    Checks take a tenth of their time. `checkly_emulator.requests` are the requests so far,
+    `checkly_emulator.fail(...)` adds a fault.
     """
-    from airflow_provider_checkly.emulator import Emulator  # noqa: PLC0415 - only where it is used
+    from airflow_provider_checkly.emulator import Emulator  # noqa: PLC0415 - loaded only where it is used
 
     with Emulator(speed=10) as emulator:
         monkeypatch.setenv("AIRFLOW_CONN_CHECKLY_DEFAULT", emulator.connection_json)
         yield emulator
-
-
-checkly = pytest.fixture(running, name="checkly")

@@ -1,11 +1,11 @@
-"""A retry policy for tasks that use the hook; Airflow knows retry policies since 3.3."""
+"""A retry policy for tasks that use the hook; Airflow has retry policies since 3.3."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_checkly.api.errors import ChecklyError, ChecklyRateLimited
+from airflow_provider_checkly.exceptions import ChecklyError, ChecklyRateLimited, ChecksFailed
 
 try:
     from airflow.sdk import RetryDecision, RetryPolicy
@@ -15,17 +15,17 @@ except ImportError as error:
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-RATE_WINDOW: Final = 60.0
-"""Seconds after which Checkly's budget of requests is whole again."""
-LONGEST_PAUSE: Final = 3600.0
+RATE_WINDOW_SECONDS: Final = 60.0
+"""After so long, an account may send as many requests as before."""
+MAX_PAUSE_SECONDS: Final = 3600.0
 
 
 class ChecklyRetryPolicy(RetryPolicy):
-    """Retry what may get better: argument `retry_policy` of tasks that use the hook.
+    """Retry only if that may help: argument `retry_policy` of tasks that use the hook.
 
-    What has no prospect (a wrong key, a missing check, a bad argument, the plan's limit) fails at once. After
-    429 the retry waits for as long as Checkly asks, an hour at most. All else is as the task's `retries` and
-    `retry_delay` say.
+    An error that a retry cannot mend (a wrong API key, an unknown check, a bad argument, a limit of the plan)
+    fails the task at once. After 429, the retry waits as long as Checkly asks for, at most an hour. For all
+    other errors, `retries` and `retry_delay` of the task apply.
     """
 
     def evaluate(
@@ -35,27 +35,30 @@ class ChecklyRetryPolicy(RetryPolicy):
         max_tries: int,  # noqa: ARG002
         context: Context | None = None,  # noqa: ARG002
     ) -> RetryDecision:
-        """Decide by the error of Checkly that ended the task, or that caused what did."""
+        """Decide by the error of Checkly that ended the task, or by the one that caused its error."""
         error = checkly_error(exception)
+        if isinstance(error, ChecksFailed):  # it gets here only with `retry_failed`
+            return RetryDecision.default()
         if error is not None and error.permanent:
-            return RetryDecision.fail(f"{type(error).__name__}: another try cannot end better.")
+            return RetryDecision.fail(f"{type(error).__name__}: a retry cannot succeed.")
         if isinstance(error, ChecklyRateLimited):
-            seconds = RATE_WINDOW if error.retry_after is None else min(error.retry_after, LONGEST_PAUSE)
-            return RetryDecision.retry(timedelta(seconds=seconds), "Checkly asked for a pause.")
+            asked = RATE_WINDOW_SECONDS if error.retry_after is None else error.retry_after
+            pause = timedelta(seconds=min(asked, MAX_PAUSE_SECONDS))
+            return RetryDecision.retry(pause, "Checkly asked for a pause (429).")
         return RetryDecision.default()
 
     def serialize(self) -> dict[str, Any]:
-        """Return what the policy is, for Airflow's serialized DAG: it has no settings."""
+        """Return the settings of the policy: it has none."""
         return {}
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> ChecklyRetryPolicy:  # noqa: ARG003 - Airflow's
-        """Return the policy again."""
+        """Return a policy."""
         return cls()
 
 
 def checkly_error(exception: BaseException | None) -> ChecklyError | None:
-    """Return an error of Checkly, or the one that caused an exception."""
+    """Return the error of Checkly that an exception is or was caused by."""
     seen: set[int] = set()
     while exception is not None and id(exception) not in seen:
         if isinstance(exception, ChecklyError):

@@ -1,163 +1,376 @@
-"""The trigger: waits for sessions in the triggerer, and reports once."""
+"""Triggers: wait in the triggerer for sessions or for healthy checks, or watch checks for an asset."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
-from contextlib import suppress
-from dataclasses import KW_ONLY, dataclass, fields
-from datetime import timedelta
+from dataclasses import KW_ONLY, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow.providers.common.compat.sdk import XCom, conf
+from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import BaseTrigger, TriggerEvent
-from asgiref.sync import sync_to_async
 
-from airflow_provider_checkly.api.errors import ChecklyError
-from airflow_provider_checkly.connection import CHECK_SESSIONS
+from airflow_provider_checkly import arguments, check_selection, events
+from airflow_provider_checkly.airflow_workarounds import (
+    asset_stores,
+    is_still_awaited,
+    shield_from_repeated_cancels,
+)
+from airflow_provider_checkly.api.models import SESSION_KINDS, KindName
+from airflow_provider_checkly.api.polling import Polling
+from airflow_provider_checkly.exceptions import ChecklyError
+from airflow_provider_checkly.gate import status_changes
+from airflow_provider_checkly.gate.health import (
+    HEALTH_WORDS,
+    HealthResult,
+    Requirement,
+    get_account_statuses,
+)
+from airflow_provider_checkly.gate.status_changes import StatusMemory
+from airflow_provider_checkly.health_wait import MAX_GAP, SELECTION_SECONDS, HealthWait
 from airflow_provider_checkly.hooks import ChecklyHook
-from airflow_provider_checkly.verdict import Outcome, unfinished
+from airflow_provider_checkly.shared_reads import max_age, shared_reads, until_next_tick
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Sequence
+    from collections.abc import AsyncIterator, Hashable, Sequence
 
-    from airflow_provider_checkly.api.wire import JsonObject
-    from airflow_provider_checkly.connection import Resource
+    from airflow_provider_checkly.api.http import JsonObject
+    from airflow_provider_checkly.api.polling import WaitResult
+    from airflow_provider_checkly.api.reads import Reads
+    from airflow_provider_checkly.arguments import Tags
+    from airflow_provider_checkly.connection import Settings
+    from airflow_provider_checkly.gate.health import AccountStatuses, HealthWord
 
 log = logging.getLogger(__name__)
 
-BACKSTOP: Final = timedelta(minutes=5)
-"""How much later Airflow's own time-out of a deferral comes, which loses the session ids."""
-KILL_SECONDS: Final = 28.0
-"""How long `on_kill` may take; Airflow allows it 30 s, of which a busy triggerer may need half for itself."""
-CANCEL_SECONDS: Final = 10.0
-_UNDER_WAY: Final[set[asyncio.Future[None]]] = set()
-"""What `on_kill` still does; the event loop itself does not keep it from being collected."""
-IDS_KEYS: Final[dict[Resource, str]] = {
-    "check-sessions": "check_session_ids",
-    "test-sessions": "test_session_ids",
-}
-"""The XCom that holds the sessions of a try."""
-SETTLING: Final = 3.0
-"""Seconds beyond the supervisor's heartbeat interval that a deferral must last (Airflow 3.1 to 3.3.2)."""
+ON_KILL_SECONDS: Final = 28.0
+"""How long `on_kill` may take; Airflow allows 30 s, of which a busy triggerer may need half for itself."""
+ON_KILL_CANCEL_SECONDS: Final = 10.0
+SETTLE_SECONDS: Final = 3.0
+"""How long an event may be on its way to Airflow's database."""
+STORE_KEY: Final = "checkly_statuses"
+
+
+async def _hold_back(not_before: float, max_hold_seconds: float) -> None:
+    """Wait until a deferral has lasted long enough for Airflow."""
+    pause = min(max(0.0, not_before - time.time()), max_hold_seconds)
+    if pause:
+        log.debug("Holding the event back for %.1f s; see min_deferral_seconds.", pause)
+        await asyncio.sleep(pause)
+
+
+class SessionsEvent(TriggerEvent):
+    """An event with a short `repr`: the triggerer logs each event it sends."""
+
+    def __repr__(self) -> str:
+        unfinished, late = len(self.payload["unfinished"]), self.payload["late"]
+        return f"SessionsEvent<unfinished={unfinished}, late={late}, error={self.payload['error']}>"
+
+    __str__ = __repr__
 
 
 @dataclass(eq=False, repr=False)
 class ChecklySessionTrigger(BaseTrigger):
-    """Wait until check sessions have ended, or the deadline has come, and report the outcome in one event.
+    """Wait until sessions have ended or the deadline comes, and report the result in one event.
 
     :param checkly_conn_id: the connection; it is looked up in the triggerer.
-    :param session_ids: UUIDs in lower case.
+    :param session_ids: UUIDs in lower case; a long list is stored in a shorter form.
     :param deadline: absolute wall-clock time in seconds.
+    :param kind: "check-sessions" or "test-sessions".
     :param stop_on: statuses that end the wait for all.
+    :param logged_ids: sessions whose end has been logged before.
     :param not_before: absolute wall-clock time in seconds before which no event is sent.
-    :param hold_back: seconds that `not_before` may cost at most, whatever the clocks say.
-    :param cancel_on_kill: whether a user who ends the task ends its sessions, too.
-    :param resource: "check-sessions" or "test-sessions".
+    :param max_hold_seconds: how long `not_before` may hold the event back at most, whatever the clocks say.
+    :param cancel_on_kill: whether a user who ends the task also cancels its sessions.
     """
 
     checkly_conn_id: str
-    session_ids: Sequence[str]
+    session_ids: Sequence[str] | str
     deadline: float
     _: KW_ONLY
+    kind: KindName = "check-sessions"
     stop_on: Sequence[str] = ()
+    logged_ids: Sequence[str] = ()
     not_before: float = 0
-    hold_back: float = 0
+    max_hold_seconds: float = 0
     cancel_on_kill: bool = False
-    resource: Resource = CHECK_SESSIONS
 
     def __post_init__(self) -> None:
         """Prepare what is not stored."""
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow does not annotate it
-        self.session_ids, self.stop_on = list(self.session_ids), sorted(self.stop_on)
-        self._known: dict[str, JsonObject | None] = dict.fromkeys(self.session_ids)
+        self.session_ids = events.unpack_ids(self.session_ids)
+        self.logged_ids = list(self.logged_ids)
+        self.stop_on = sorted(self.stop_on)
+        self._polling = Polling(
+            SESSION_KINDS[self.kind], self.session_ids, frozenset(self.stop_on), frozenset(self.logged_ids)
+        )
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and the arguments, which hold no secrets."""
         arguments = {field.name: getattr(self, field.name) for field in fields(self)}
+        arguments["session_ids"] = events.pack_ids(self.session_ids)
         return f"{__name__}.ChecklySessionTrigger", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event: a ChecklyError becomes its content, anything unexpected is let through."""
-        outcome = await self._outcome()
-        pause = min(max(0.0, self.not_before - time.time()), self.hold_back)
-        if pause:
-            log.info("The task is resumed in %.0f s; Airflow 3.1 to 3.3.2 would fail it sooner.", pause)
-            await asyncio.sleep(pause)
-        yield TriggerEvent(outcome.to_event())
+        """Yield one event: a ChecklyError becomes its content, an unexpected error is raised."""
+        result = await self._result()
+        await _hold_back(self.not_before, self.max_hold_seconds)
+        yield SessionsEvent(payload=events.to_event(result))
 
-    async def _outcome(self) -> Outcome:
+    async def _result(self) -> WaitResult:
         try:
-            waited = await ChecklyHook(self.checkly_conn_id).adrive(
-                self.session_ids,
-                self.deadline,
-                resource=self.resource,
-                stop_on=frozenset(self.stop_on),
-                known=self._known,
-            )
+            return await ChecklyHook(self.checkly_conn_id).arun_polling(self._polling, self.deadline)
         except ChecklyError as error:
-            log.warning("The wait ended: %s", error)
-            return Outcome(tuple(self.session_ids), error=error)
-        return Outcome.of(self._known, late=waited.late)
+            return replace(self._polling.result(), error=error)
 
     async def on_kill(self) -> None:
-        """Cancel the unfinished sessions where a user ended the task (Airflow 3.3+); raise nothing."""
+        """Cancel the unfinished sessions if a user ended the task (Airflow 3.3+); raise nothing."""
         if self.cancel_on_kill:
-            await _to_the_end(self._cancel_unless_awaited())
+            await shield_from_repeated_cancels(self._cancel_unless_awaited())
 
     async def _cancel_unless_awaited(self) -> None:
+        polling = self._polling
         try:
-            async with asyncio.timeout(KILL_SECONDS):
-                if await self._is_awaited():
-                    log.info("Nothing is cancelled: the task still waits for these check sessions.")
+            async with asyncio.timeout(ON_KILL_SECONDS):
+                if await is_still_awaited(self.task_instance, polling.kind.ids_key, list(self.session_ids)):
+                    log.info("Nothing is cancelled: the task still waits for these sessions.")
                     return
                 hook = ChecklyHook(self.checkly_conn_id)
-                await hook.acancel_sessions(unfinished(self._known), self.resource, CANCEL_SECONDS)
+                await hook.load_settings()
+                await asyncio.to_thread(
+                    hook.cancel_sessions, polling.unfinished, polling.kind, ON_KILL_CANCEL_SECONDS
+                )
         except TimeoutError:
-            log.warning("It took too long; sessions may go on at Checkly.")
-        except Exception:  # a kill must not fail; what cannot be known cancels nothing
-            log.exception("Nothing was cancelled.")
-
-    async def _is_awaited(self) -> bool:
-        """Return whether the task goes on waiting for these sessions.
-
-        `on_kill` also fires in a triggerer that was frozen while another one took over. A user's action
-        leaves the task neither deferred nor up for retry, or with the ids of a new try: XCom is wiped at its
-        start.
-        """
-        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415 - 3.3+ only
-
-        if (ti := self.task_instance) is None:
-            return True
-        states = await sync_to_async(RuntimeTaskInstance.get_task_states)(
-            dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
-        )
-        ids = await sync_to_async(XCom.get_one)(
-            key=IDS_KEYS[self.resource],
-            dag_id=ti.dag_id,
-            task_id=ti.task_id,
-            run_id=ti.run_id,
-            map_index=ti.map_index,
-        )
-        name = ti.task_id if ti.map_index < 0 else f"{ti.task_id}_{ti.map_index}"
-        return states.get(ti.run_id, {}).get(name) in {"deferred", "up_for_retry"} and ids == self.session_ids
+            log.warning(
+                "Cancelling timed out after %.0f s; sessions may still be running at Checkly.",
+                ON_KILL_SECONDS,
+            )
+        except Exception:  # a kill must not fail; without the look-up, nothing is cancelled
+            log.exception("The sessions were not cancelled.")
 
 
-async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Carry work out although Airflow 3.3 cancels `on_kill` again every second."""
-    task = asyncio.ensure_future(work)
-    _UNDER_WAY.add(task)  # on Python 3.11 Airflow forgets `on_kill` before its end
-    task.add_done_callback(_UNDER_WAY.discard)
-    while not task.done():
-        with suppress(asyncio.CancelledError):
-            await asyncio.wait({task})
+@dataclass(eq=False, repr=False)
+class ChecklyHealthTrigger(BaseTrigger):
+    """Wait until checks are healthy or the deadline comes, and report the result in one event.
 
+    All waits of an account look at the same moments, so that one request serves them.
 
-def hold_back() -> float:
-    """Return for how many seconds after a deferral its trigger must hold its event back.
-
-    The scheduler of Airflow 3.1 to 3.3.2 fails tasks that are resumed while the supervisor of the deferring
-    leg lingers.
+    :param checkly_conn_id: the connection.
+    :param deadline: absolute wall-clock time in seconds.
+    :param check_ids: the checks; without ids and tags, all of the account.
+    :param tags: OR of ANDs.
+    :param healthy: the good words.
+    :param since: only runs after this time count, in Unix seconds; None: all.
+    :param for_seconds: for how long the checks must be healthy.
+    :param poll_interval: seconds between looks.
+    :param not_before: when the event may be sent at the earliest, in Unix seconds.
+    :param max_hold_seconds: how long it may be held back for that.
     """
-    return float(conf.getint("workers", "min_heartbeat_interval", fallback=0) + SETTLING)
+
+    checkly_conn_id: str
+    deadline: float
+    _: KW_ONLY
+    check_ids: Sequence[str] = ()
+    tags: Sequence[Sequence[str]] = ()
+    healthy: Sequence[str] = ("passing", "degraded")
+    since: float | None = None
+    for_seconds: float = 0
+    poll_interval: float = 60
+    not_before: float = 0
+    max_hold_seconds: float = 0
+
+    def __post_init__(self) -> None:
+        """Prepare what is not stored."""
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow does not annotate it
+        self.check_ids, self.healthy = list(self.check_ids), sorted(self.healthy)
+        self.tags = [list(group) for group in self.tags]
+        self._wait = HealthWait(
+            arguments.Target(self.check_ids, self.tags),
+            Requirement(frozenset(self.healthy), self.since),
+            self.for_seconds,
+            MAX_GAP * self.poll_interval,
+        )
+        self._known = HealthResult()
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the arguments, which hold no secrets."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return f"{__name__}.ChecklyHealthTrigger", given
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield one event: a ChecklyError becomes its content, an unexpected error is raised."""
+        result = await self._result()
+        await _hold_back(self.not_before, self.max_hold_seconds)
+        yield TriggerEvent(events.health_to_event(result))
+
+    async def _result(self) -> HealthResult:
+        hook, known = ChecklyHook(self.checkly_conn_id), HealthResult()
+        while True:
+            await asyncio.sleep(self._pause(known))
+            try:
+                known = await shared_reads(hook, self._wait.look(), max_age(self.poll_interval))
+            except ChecklyError as error:
+                if not error.retryable or time.time() >= self.deadline:
+                    return replace(known, error=error)
+                log.warning("%s The next look is in %.0f s.", error, self.poll_interval)
+                self._wait.interrupt()
+                continue
+            if known.is_met or time.time() >= self.deadline:
+                return replace(known, late=not known.is_met)
+
+    def _pause(self, known: HealthResult) -> float:
+        """Return the seconds until the next look."""
+        left = max(0.0, self.deadline - time.time())
+        ripe = known.missing_seconds if known.count and not known.unhealthy else left
+        return min(until_next_tick(self.poll_interval), left, ripe)
+
+
+@dataclass(frozen=True, slots=True)
+class StatusSnapshot:
+    """What a shared poll hands to watchers."""
+
+    statuses: AccountStatuses
+    settings: Settings
+
+
+@dataclass(eq=False, repr=False)
+class ChecklyCheckStatusTrigger(BaseEventTrigger):
+    """Send an event for each check that becomes failing, degraded or passing; for an `AssetWatcher` (3.0+).
+
+    The payload holds `check_id`, `name`, `status`, `previous_status`, `location`, `result_id`, `link` and
+    `updated_at`. The first look causes no events. On Airflow 3.3+, all watchers of a connection share one
+    request per interval, and what was seen survives restarts; before, changes during a restart are missed.
+    A watcher never ends: errors are logged, also a wrong key, and the next look comes an interval later.
+
+    :param check_ids: UUIDs of checks.
+    :param tags: a list means AND, a list of lists OR of ANDs; `!tag` negates; read every ten minutes.
+    :param all_checks: every check of the account.
+    :param to: the statuses that are events, from `failing` (the default), `degraded` and `passing`.
+    :param poll_interval: seconds between looks.
+    :param checkly_conn_id: the connection.
+    :raises InvalidInput: not exactly one of ids, tags and all, or an unknown word.
+    """
+
+    check_ids: str | Sequence[str] | None = None
+    _: KW_ONLY
+    tags: Tags | None = None
+    all_checks: bool = False
+    to: HealthWord | Sequence[HealthWord] = ("failing",)
+    poll_interval: float = 60
+    checkly_conn_id: str = ChecklyHook.default_conn_name
+
+    def __post_init__(self) -> None:
+        """Check and normalize the arguments, so that equal ones are stored equally."""
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow does not annotate it
+        self._target = arguments.selection(self.check_ids, self.tags, all_checks=self.all_checks)
+        self.check_ids = None if self.check_ids is None else sorted(self._target.check_ids)
+        self.tags = None if self.tags is None else self._target.tags
+        self.to = [word for word in HEALTH_WORDS if word in arguments.words_of(self.to, HEALTH_WORDS, "to")]
+        self.poll_interval = arguments.positive_seconds(self.poll_interval, "poll_interval")
+        self._memory = StatusMemory()
+        self._is_recalled = False
+        self._to_store: JsonObject | None = None
+        self._store_after = 0.0
+        self._tagged: Sequence[str] | None = None
+        self._tagged_at = -math.inf
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the arguments, which hold no secrets."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return f"{__name__}.ChecklyCheckStatusTrigger", given
+
+    def shared_stream_key(self) -> Hashable | None:
+        """Return what the watchers of one poll have in common."""
+        return "checkly-check-statuses", self.checkly_conn_id, self.poll_interval
+
+    @classmethod
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[StatusSnapshot]:
+        """Yield the statuses of all checks, at every interval, for ever."""
+        hook, interval = ChecklyHook(kwargs["checkly_conn_id"]), kwargs["poll_interval"]
+        while True:
+            try:
+                statuses = await shared_reads(hook, _all_statuses(), max_age(interval))
+                snapshot = StatusSnapshot(statuses, await hook.load_settings())
+            except Exception as error:  # noqa: BLE001 - a watcher that ends is started again at once, for ever
+                log.warning(
+                    "Checkly's statuses were not read: %s The next look is in %.0f s.", error, interval
+                )
+            else:
+                yield snapshot
+            await asyncio.sleep(until_next_tick(interval))
+
+    async def filter_shared_stream(
+        self, shared_stream: AsyncIterator[StatusSnapshot]
+    ) -> AsyncIterator[TriggerEvent]:
+        """Yield the events of this watcher."""
+        async for snapshot in shared_stream:
+            try:
+                payloads = await self._payloads(snapshot)
+            except ChecklyError as error:
+                log.warning("%s This look was left out.", error)
+                continue
+            except Exception:  # a watcher that ends is started again at once, for ever
+                log.exception("This look was left out.")
+                continue
+            for each in payloads:
+                log.info("%s became %s.", each["name"], each["status"])
+                yield TriggerEvent(each)
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield the events of this watcher where Airflow has no shared streams (3.0 to 3.2)."""
+        async for event in self.filter_shared_stream(self.open_shared_stream(self.serialize()[1])):
+            yield event
+
+    async def _payloads(self, snapshot: StatusSnapshot) -> list[JsonObject]:
+        """Take in a look; return the payloads of its events.
+
+        What was seen is stored at a later look: by then its events are in Airflow's database. Stored at once,
+        events would be lost with a triggerer that is killed within a second. The first look has no events.
+        """
+        if not self._is_recalled:
+            await self._recall()
+        await self._store_if_due()
+        check_ids, is_first = await self._check_ids(), not self._memory.has_baseline
+        before, statuses = self._memory.to_json(), snapshot.statuses
+        changes = self._memory.changes(statuses, check_ids, self.to)
+        if is_first or self._memory.to_json() != before:
+            self._to_store = self._memory.to_json()
+            self._store_after = time.monotonic() + (0 if is_first else SETTLE_SECONDS)
+        if is_first:
+            await self._store_if_due()
+        page = snapshot.settings.check_page
+        found = [status_changes.payload(each, statuses.by_id[each[0]], page) for each in changes]
+        return [events.json_safe(each) for each in found]
+
+    async def _check_ids(self) -> Sequence[str] | None:
+        """Return the ids of the watched checks, None for all."""
+        if not self._target.tags:
+            return self.check_ids
+        if self._tagged is None or time.monotonic() - self._tagged_at > SELECTION_SECONDS:
+            steps = check_selection.list_checks(self._target.tags)
+            listed = await shared_reads(ChecklyHook(self.checkly_conn_id), steps, SELECTION_SECONDS)
+            self._tagged = [str(check["id"]).lower() for check in listed]
+            self._tagged_at = time.monotonic()
+        return self._tagged
+
+    async def _recall(self) -> None:
+        for store in asset_stores(self.asset_state_store):
+            memory = StatusMemory.from_json(await store.aget(STORE_KEY))
+            if memory.has_baseline:
+                self._memory = memory
+                break
+        self._is_recalled = True
+        log.info("Watching %s; not passing: %s", self._target, self._memory.not_passing)
+
+    async def _store_if_due(self) -> None:
+        if self._to_store is not None and time.monotonic() >= self._store_after:
+            for store in asset_stores(self.asset_state_store):
+                await store.aset(STORE_KEY, self._to_store)
+            self._to_store = None
+
+
+def _all_statuses() -> Reads[AccountStatuses]:
+    statuses: AccountStatuses = yield get_account_statuses()
+    return statuses

@@ -23,10 +23,10 @@ from machine import many_files
 from twin import counts, twin
 from virtual import Checkly, Load, VirtualLoop, detect, run
 
-from airflow_provider_checkly.api.pacing import Pacer
+from airflow_provider_checkly.api.rate_limit import RateLimiter
 
 if TYPE_CHECKING:
-    from contender import Wait
+    from contender import Polling
 
 TOLERANCE: Final = 10
 """Per cent; both clocks have the same seed."""
@@ -36,7 +36,7 @@ LOAD: Final = Load(waits=1000, seconds=420.0, warm_up=180.0, cool_down=0.0)
 OTHER_SEEDS: Final = range(2, 9)
 
 
-async def steady(wait: Wait, load: Load) -> list[float]:
+async def steady(wait: Polling, load: Load) -> list[float]:
     """Do what `virtual.detect` does, on the wall clock."""
     late: list[float] = []
     chance = random.Random(load.seed)  # noqa: S311 - a measurement
@@ -69,7 +69,7 @@ def on_the_virtual_clock(load: Load) -> list[float]:
 
     async def work(loop: VirtualLoop) -> None:
         checkly = Checkly(loop, LIMIT)
-        sender = paced(checkly, Pacer(PER_MINUTE, loop.time))
+        sender = paced(checkly, RateLimiter(PER_MINUTE, loop.time))
         waits = asyncio.ensure_future(detect(checkly, [sender], load, late))
         await asyncio.wait([waits], timeout=load.seconds)
         waits.cancel()

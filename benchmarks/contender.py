@@ -67,7 +67,7 @@ async def event_of(trigger: Any) -> object:
 
 def ours(url: str, **extra: int) -> Wait:
     """Return a wait by our trigger."""
-    from airflow_provider_checkly.api import clients  # noqa: F401, PLC0415 - as the others: imported before
+    from airflow_provider_checkly.api import rate_limit  # noqa: F401, PLC0415 - as the others: imported before
     from airflow_provider_checkly.triggers import ChecklySessionTrigger  # noqa: PLC0415
 
     connection = {"conn_type": "checkly", "host": url, "login": "account", "password": "key"}

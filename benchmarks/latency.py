@@ -15,12 +15,12 @@ from figures import Figure, command, percentile
 from plot import plot
 from virtual import Checkly, Load, VirtualLoop, detect, run
 
-from airflow_provider_checkly.api.calls import retry_after
-from airflow_provider_checkly.api.pacing import Pacer
+from airflow_provider_checkly.api.endpoints import retry_after
+from airflow_provider_checkly.api.rate_limit import RateLimiter
 
 if TYPE_CHECKING:
+    from airflow_provider_checkly.api.http import Request, Response
     from airflow_provider_checkly.api.transport import AsyncSender
-    from airflow_provider_checkly.api.wire import Request, Response
 
 LIMIT: Final = 600
 REFUSED: Final = 429
@@ -62,7 +62,7 @@ class Found:
     counted: int
 
 
-def paced(checkly: Checkly, pacer: Pacer) -> AsyncSender:
+def paced(checkly: Checkly, pacer: RateLimiter) -> AsyncSender:
     """Return a sender under a shared budget."""
 
     async def send(request: Request, _: float) -> Response:
@@ -94,7 +94,7 @@ def try_out(case: Case) -> Found:
     async def work(loop: VirtualLoop) -> None:
         checkly = Checkly(loop, case.limit)
         if case.how == "shared":
-            senders = [paced(checkly, Pacer(case.per_minute, loop.time)) for _ in range(case.processes)]
+            senders = [paced(checkly, RateLimiter(case.per_minute, loop.time)) for _ in range(case.processes)]
         else:
             senders = [unpaced(checkly)]
         late = await detect(checkly, senders, Load(case.waits, seconds=case.hours * 3600, seed=case.seed))

@@ -10,10 +10,11 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_checkly.api.calls import CHECK_SESSIONS
-from airflow_provider_checkly.api.transport import adrive
-from airflow_provider_checkly.api.waiting import Wait
-from airflow_provider_checkly.api.wire import Request, Response
+from airflow_provider_checkly.api.endpoints import of_sessions
+from airflow_provider_checkly.api.http import Request, Response
+from airflow_provider_checkly.api.models import CHECK_SESSION
+from airflow_provider_checkly.api.polling import Polling
+from airflow_provider_checkly.api.transport import arun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -134,8 +135,8 @@ async def detect(
             session_id = f"{number:08x}-0000-4000-8000-{count:012x}"
             count += 1
             end = checkly.ends[session_id] = checkly.loop.now + chance.expovariate(1 / load.mean)
-            wait = Wait(CHECK_SESSIONS["v2"], [session_id], end + 10**6, clock=checkly.loop.time)
-            await adrive(wait.plan(), sender)
+            wait = Polling(CHECK_SESSION, [session_id], clock=checkly.loop.time)
+            await arun(wait.steps(of_sessions(CHECK_SESSION), end + 10**6), sender)
             if load.warm_up < end <= load.seconds:
                 late.append(checkly.loop.now - end)
             del checkly.ends[session_id]

@@ -1,4 +1,4 @@
-"""Gate: publish only if every check that carries a tag passes.
+"""Gate: publish only if every check that has a tag passes.
 
 The tag is a parameter of the run, so that a deployment can name its own checks.
 """
@@ -11,8 +11,9 @@ from airflow_provider_checkly.operators import ChecklyRunChecksOperator
 
 with DAG(
     "checkly_gate_publish_on_checks",
+    description="Publish only if every check that has a tag passes",
     schedule=None,
-    params={"tag": Param("deploy-gate", type="string", description="Checks that must pass")},
+    params={"tag": Param("deploy-gate", type="string", description="Tag of the checks that must pass")},
     tags=["checkly"],
 ):
     gate = ChecklyRunChecksOperator(

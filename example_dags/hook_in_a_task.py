@@ -6,7 +6,12 @@ from airflow.providers.common.compat.sdk import DAG, task
 
 from airflow_provider_checkly.hooks import ChecklyHook
 
-with DAG("checkly_hook_in_a_task", schedule=None, tags=["checkly"]):
+with DAG(
+    "checkly_hook_in_a_task",
+    description="Find the slowest location in Python, with the hook",
+    schedule=None,
+    tags=["checkly"],
+):
 
     @task
     def slowest_location() -> str:

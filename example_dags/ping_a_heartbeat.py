@@ -12,6 +12,7 @@ from airflow_provider_checkly.notifications import ChecklyHeartbeatNotifier
 
 with DAG(
     "checkly_ping_a_heartbeat",
+    description="Tell Checkly that the DAG has succeeded; Checkly alerts when it has not",
     schedule=None,
     on_success_callback=ChecklyHeartbeatNotifier(checkly_heartbeat_conn_id="checkly_heartbeat"),
     tags=["checkly"],

@@ -15,7 +15,12 @@ except ImportError:  # before Airflow 3.3, only the number of retries and their 
 else:
     policy = {"retry_policy": ChecklyRetryPolicy()}
 
-with DAG("checkly_retry_what_may_get_better", schedule=None, tags=["checkly"]):
+with DAG(
+    "checkly_retry_what_may_get_better",
+    description="Retry only errors that a retry can mend",
+    schedule=None,
+    tags=["checkly"],
+):
 
     @task(retries=3, retry_delay=timedelta(minutes=1), **policy)
     def account() -> str:

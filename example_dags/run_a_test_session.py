@@ -8,6 +8,7 @@ from airflow_provider_checkly.operators import ChecklyRunTestSessionOperator
 
 with DAG(
     "checkly_run_a_test_session",
+    description="Test a preview deployment with many checks in one test session",
     schedule=None,
     params={"url": Param("https://preview.example.com", type="string", description="What to test")},
     tags=["checkly"],

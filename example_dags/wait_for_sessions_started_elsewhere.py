@@ -10,7 +10,12 @@ from airflow.providers.common.compat.sdk import DAG
 from airflow_provider_checkly.operators import ChecklyRunChecksOperator
 from airflow_provider_checkly.sensors import ChecklyCheckSessionSensor
 
-with DAG("checkly_wait_for_sessions_started_elsewhere", schedule=None, tags=["checkly"]):
+with DAG(
+    "checkly_wait_for_sessions_started_elsewhere",
+    description="Wait for check sessions that another system started",
+    schedule=None,
+    tags=["checkly"],
+):
     started = ChecklyRunChecksOperator(task_id="somebody_else", tags="smoke", wait_for_completion=False)
 
     ChecklyCheckSessionSensor(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import requests
 
-from airflow_provider_checkly.emulator import DEFAULT_FLEET, Emulator
+from airflow_provider_checkly.emulator import DEFAULT_CHECKS, Emulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -154,7 +154,7 @@ def differences(real: Checkly, emulated: Checkly) -> Iterator[str]:
 
 def compared(emulator: Emulator, real: Checkly, check_id: str | None) -> list[str]:
     """Ask both sides, and return what differs."""
-    own, keys = DEFAULT_FLEET[0].id, (emulator.url, emulator.account_id, emulator.api_key)
+    own, keys = DEFAULT_CHECKS[0].id, (emulator.url, emulator.account_id, emulator.api_key)
     emulated = Checkly(*keys)
     run(Checkly(*keys), own)  # so that there is something to read
     for checkly, check in ((emulated, own), (real, check_id)):

@@ -8,9 +8,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from demo_progress import Interrupted, Progress
 from deployment import IS_2, Deployment
 from deployment_clients import DeploymentError
+from progress import Interrupted, Progress
 
 from airflow_provider_checkly.emulator import Emulator
 

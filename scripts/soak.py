@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, Final
 import psutil  # type: ignore[import-untyped]
 
 from airflow_provider_checkly.emulator import Check, Emulator
+from airflow_provider_checkly.events import WaitResult
 from airflow_provider_checkly.hooks import ChecklyHook
 from airflow_provider_checkly.triggers import ChecklySessionTrigger
-from airflow_provider_checkly.verdict import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,10 +92,10 @@ async def soak(checkly: Emulator, started: Sequence[Any], seconds: float, chance
     return [*verdicts(found), *leaks(rss)]
 
 
-async def wait(session_id: str, deadline: float) -> list[Outcome]:
+async def wait(session_id: str, deadline: float) -> list[WaitResult]:
     """Return all that one trigger reports."""
     trigger = ChecklySessionTrigger("checkly_default", [session_id], deadline)
-    return [Outcome.from_event(event.payload) async for event in trigger.run()]
+    return [WaitResult.from_event(event.payload) async for event in trigger.run()]
 
 
 def tell(waits: Sequence[asyncio.Future[Any]], rss: Sequence[float], checkly: Emulator) -> None:
@@ -106,7 +106,7 @@ def tell(waits: Sequence[asyncio.Future[Any]], rss: Sequence[float], checkly: Em
         print(f"{done} of {len(waits)} ended, {rss[-1]:.0f} MiB, answers {dict(counts)}", flush=True)
 
 
-def verdicts(found: Sequence[list[Outcome]]) -> list[str]:
+def verdicts(found: Sequence[list[WaitResult]]) -> list[str]:
     """Name waits that did not report exactly one session that has ended."""
     odd = [each for each in found if len(each) != 1 or each[0].error or each[0].unfinished]
     return [f"{len(odd)} of {len(found)} waits went wrong, e.g. {odd[0]!r:.300}"] if odd else []

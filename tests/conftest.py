@@ -17,7 +17,9 @@ os.environ |= {
 
 from typing import TYPE_CHECKING  # noqa: E402
 
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402
+from virtual_clock import VirtualClock  # noqa: E402
 
 from airflow_provider_checkly.emulator import Emulator  # noqa: E402
 
@@ -25,9 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
+
+
 @pytest.fixture
 def checkly(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    """A local Checkly with the default fleet, whose checks take a twentieth of their time."""
+    """A local Checkly with the default checks, whose checks take a twentieth of their time."""
     with Emulator(speed=20) as emulator:
         monkeypatch.setenv("AIRFLOW_CONN_CHECKLY_DEFAULT", emulator.connection_json)
         yield emulator
@@ -36,6 +42,14 @@ def checkly(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
 @pytest.fixture
 def _defers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let tasks defer without a look, and triggers report without holding back."""
-    monkeypatch.setattr("airflow_provider_checkly.waiter.LOOK_SECONDS", 0)
-    monkeypatch.setattr("airflow_provider_checkly.triggers.SETTLING", 0)
+    monkeypatch.setattr("airflow_provider_checkly.base_operator.INITIAL_WAIT_SECONDS", 0)
+    monkeypatch.setattr("airflow_provider_checkly.airflow_workarounds.SETTLING_SECONDS", 0)
     monkeypatch.setenv("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", "0")
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
+    """Pauses take no time, and last exactly as long as they say."""
+    virtual = VirtualClock()
+    virtual.install(monkeypatch)
+    return virtual

@@ -1,9 +1,10 @@
-"""What DAG authors pass: every bad value is refused with the argument's name and the value."""
+"""Arguments of DAG authors: every bad value is refused with the name of the argument and the value."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 
@@ -16,32 +17,33 @@ if TYPE_CHECKING:
 ONE = "11111111-1111-4111-8111-111111111111"
 TWO = "22222222-2222-4222-8222-222222222222"
 
-NOTHING: list[tuple[Any, str]] = [
-    ("", "holds '', which names nothing"),
-    (" ", "holds '', which names nothing"),
-    ("None", "holds 'None', which names nothing"),
-    (" None\n", "holds 'None', which names nothing"),
+EMPTY = "contains an empty value"
+UNUSABLE: list[tuple[Any, str]] = [
+    ("", f"{EMPTY} ('')"),
+    (" ", f"{EMPTY} ('')"),
+    ("None", f"{EMPTY} ('None')"),
+    (" None\n", f"{EMPTY} ('None')"),
     ([], "is empty"),
     ((), "is empty"),
     ("[]", "is empty"),
-    ([None], "None"),
-    (["a", None], "None"),
-    ([""], "holds '', which names nothing"),
-    (["a", " "], "holds ' ', which names nothing"),
-    (["None"], "holds 'None', which names nothing"),
-    ('[""]', "holds '', which names nothing"),
-    ("[null]", "None"),
-    (7, "must be a string or a list of strings, not 7"),
-    (True, "must be a string or a list of strings, not True"),
-    (b"abc", "must be a string or a list of strings, not b'abc'"),
-    ({"a": 1}, "must be a string or a list of strings, not {'a': 1}"),
-    ("['a', 'b']", "\"['a', 'b']\" starts like a list but is no JSON; render it with the filter `| tojson`"),
-    ("[a", "'[a' starts like a list but is no JSON"),
-    ("[" * 100_000, "starts like a list but is no JSON"),
+    ([None], "contains None; did a template render"),
+    ([ONE, None], "contains None"),
+    ([""], f"{EMPTY} ('')"),
+    ([ONE, " "], f"{EMPTY} (' ')"),
+    (["None"], f"{EMPTY} ('None')"),
+    ('[""]', f"{EMPTY} ('')"),
+    ("[null]", "contains None"),
+    (True, "must be a string or a list of strings, not bool 'True'"),
+    (b"abc", """must be a string or a list of strings, not bytes "b'abc'"."""),
+    ({"a": 1}, """must be a string or a list of strings, not dict "{'a': 1}"."""),
+    ([{"a": 1}], """dict "{'a': 1}"."""),
+    ("['a', 'b']", "\"['a', 'b']\" starts like a list but is not JSON. Render it with the filter `| tojson`"),
+    ("[a", "'[a' starts like a list but is not JSON"),
+    ("[" * 100_000, "starts like a list but is not JSON"),
 ]
 
 
-@pytest.mark.parametrize(("value", "fault"), NOTHING)
+@pytest.mark.parametrize(("value", "fault"), UNUSABLE)
 @pytest.mark.parametrize(
     ("read", "argument"),
     [
@@ -52,10 +54,10 @@ NOTHING: list[tuple[Any, str]] = [
         (lambda value: arguments.target(ONE, value, all_checks=False), "tags"),
     ],
 )
-def test_a_value_that_names_nothing_is_refused(
+def test_an_unusable_value_is_refused(
     read: Callable[[Any], object], argument: str, value: Any, fault: str
 ) -> None:
-    """Pitfalls 19, 68 and 70: a template that renders to nothing never means all checks."""
+    """A template that renders to an empty value never means all checks."""
     with pytest.raises(InvalidInput) as caught:
         read(value)
     assert str(caught.value).startswith(argument)
@@ -65,13 +67,13 @@ def test_a_value_that_names_nothing_is_refused(
 
 @pytest.mark.parametrize("all_checks", [False, "False", "True", 1, 0, None, "", "{{ params.all }}"])
 def test_an_empty_target_is_refused(all_checks: Any) -> None:
-    """Pitfall 68: all checks run, and alert, only where `True` itself is said."""
+    """All checks run, and alert, only if all_checks is `True` itself."""
     with pytest.raises(InvalidInput, match="all_checks"):
         arguments.target(None, None, all_checks=all_checks)
 
 
 @pytest.mark.parametrize(("check_ids", "tags"), [([ONE], None), (None, ["smoke"]), ([], None), ("", "")])
-def test_all_checks_goes_alone(check_ids: Any, tags: Any) -> None:
+def test_all_checks_excludes_ids_and_tags(check_ids: Any, tags: Any) -> None:
     with pytest.raises(InvalidInput, match="all_checks=True cannot be combined"):
         arguments.target(check_ids, tags, all_checks=True)
 
@@ -91,10 +93,16 @@ def test_all_checks_is_an_empty_target() -> None:
         ([ONE, TWO, ONE.upper(), f"{TWO} "], [ONE, TWO]),
         (f'["{ONE}", "{TWO}"]', [ONE, TWO]),
         (f' ["{ONE}"] ', [ONE]),
+        (UUID(ONE), [ONE]),
+        ([UUID(ONE), TWO], [ONE, TWO]),
+        ([[ONE], [TWO, ONE]], [ONE, TWO]),
+        ([ONE, (TWO,)], [ONE, TWO]),
+        (iter([iter([ONE])]), [ONE]),
+        (f'[["{ONE}"], ["{TWO}"]]', [ONE, TWO]),
     ],
 )
 def test_ids(value: Any, ids: list[str]) -> None:
-    """Duplicates are sent once, in the order of their first."""
+    """Each id is sent once, in the order of the first mention; lists of mapped tasks are flattened."""
     assert arguments.session_ids(value) == ids
 
 
@@ -102,6 +110,8 @@ def test_ids(value: Any, ids: list[str]) -> None:
     ("value", "shown"),
     [
         ("homepage", "'homepage'"),
+        (7, "'7'"),
+        ([True], "'True'"),
         (f"{ONE},{TWO}", f"'{ONE},{TWO}'"),
         ([ONE, f"{ONE}, {TWO}"], f"'{ONE}, {TWO}'"),
         ([ONE[:-1]], f"'{ONE[:-1]}'"),
@@ -110,11 +120,11 @@ def test_ids(value: Any, ids: list[str]) -> None:
         (f'"{ONE}"', f"""'"{ONE}"'"""),
     ],
 )
-def test_an_id_that_is_no_uuid_is_refused(value: Any, shown: str) -> None:
+def test_an_id_that_is_not_a_uuid_is_refused(value: Any, shown: str) -> None:
     """Commas do not split: a string is one value."""
     with pytest.raises(InvalidInput) as caught:
         arguments.session_ids(value, "check_ids")
-    assert str(caught.value) == f"check_ids: {shown} is no UUID."
+    assert str(caught.value) == f"check_ids: {shown} is not a UUID."
 
 
 def test_a_member_that_is_a_printed_list_gets_a_hint() -> None:
@@ -122,11 +132,18 @@ def test_a_member_that_is_a_printed_list_gets_a_hint() -> None:
         arguments.session_ids([f"['{ONE}']"])
 
 
-@pytest.mark.parametrize("members", [[7], [ONE, ["x"]], [{}], [True]])
-def test_members_are_strings(members: list[Any]) -> None:
-    for argument in ({"check_ids": members, "tags": None}, {"check_ids": None, "tags": [["a"], members]}):
-        with pytest.raises(InvalidInput, match=r"check_ids|tags"):
+@pytest.mark.parametrize("member", [[], {}, b"x", object()])
+def test_members_are_texts(member: Any) -> None:
+    for argument in ({"check_ids": [[member]], "tags": None}, {"check_ids": None, "tags": [[member]]}):
+        with pytest.raises(InvalidInput, match=r"^(check_ids|tags) contains .* A string is required\.$"):
             arguments.target(**argument, all_checks=False)
+
+
+@pytest.mark.parametrize("session", [{"checkSessionId": ONE}, {"testSessionId": ONE}])
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_whole_session_as_id_gets_a_hint(session: dict[str, str], *, wrapped: bool) -> None:
+    with pytest.raises(InvalidInput, match=r"a whole session; pass its id, for instance .*check_session_ids"):
+        arguments.session_ids([session] if wrapped else session)
 
 
 @pytest.mark.parametrize(
@@ -143,23 +160,25 @@ def test_members_are_strings(members: list[Any]) -> None:
         ((("a",), ["c"]), [["a"], ["c"]]),
         ('["a", "b"]', [["a", "b"]]),
         ('[["a", "b"], ["!c"]]', [["a", "b"], ["!c"]]),
+        (7, [["7"]]),
+        ([2025, 1.5, False], [["2025", "1.5", "False"]]),
+        (UUID(ONE), [[ONE]]),
     ],
 )
 def test_tags_are_or_of_ands(value: Any, groups: list[list[str]]) -> None:
-    """Pitfall 69."""
     assert arguments.target(None, value, all_checks=False) == Target([], groups)
 
 
 @pytest.mark.parametrize("value", [["a", ["b"]], [["a"], "b"], '["a", ["b"]]'])
 def test_tags_that_mix_strings_and_lists_are_refused(value: Any) -> None:
-    """Pitfall 69: AND or OR? Nobody knows."""
-    with pytest.raises(InvalidInput, match=r"^tags mixes strings and lists: .*a.*; use a list of lists"):
+    """It is not clear whether they mean AND or OR."""
+    with pytest.raises(InvalidInput, match=r"^tags mixes strings and lists: .*a.*. Use a list of lists"):
         arguments.tag_groups(value)
 
 
 @pytest.mark.parametrize("value", [[[]], [["a"], []], [["a"], [""]], [["a"], ["None"]], [["a"], None]])
 def test_an_empty_group_of_tags_is_refused(value: Any) -> None:
-    """Pitfall 70: an empty group would match every check."""
+    """An empty group would match every check."""
     with pytest.raises(InvalidInput, match=r"^tags "):
         arguments.tag_groups(value)
 
@@ -199,7 +218,7 @@ def test_fail_on(value: Any, statuses: set[str]) -> None:
 def test_a_bad_status_in_fail_on_is_refused(value: Any, named: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         arguments.fail_on(value)
-    assert str(caught.value) == f"fail_on: {named} is none of CANCELLED, DEGRADED, FAILED, TIMED_OUT."
+    assert str(caught.value) == f"fail_on: {named} is not one of CANCELLED, DEGRADED, FAILED, TIMED_OUT."
 
 
 @pytest.mark.parametrize(
@@ -223,6 +242,22 @@ def test_bad_seconds_are_refused(value: Any) -> None:
         arguments.positive_seconds(value, "timeout")
     text = f"timeout must be seconds (or a timedelta) above 0 and below a century, not {value!r}."
     assert str(caught.value) == text
+
+
+def test_iterators_are_read_once() -> None:
+    """A task may run `execute` twice, and an iterator can be read only once."""
+    assert arguments.as_list(iter(["a", "b"])) == ["a", "b"]
+    assert arguments.as_list([iter(["a"]), ["b"]]) == [["a"], ["b"]]
+    assert arguments.as_list("ab") == "ab"
+    assert arguments.as_list(None) is None
+
+
+@pytest.mark.parametrize("value", ["False", "", 1, 0, None])
+def test_flags_are_booleans(value: Any) -> None:
+    arguments.flags(deferrable=True, soft_fail=False)
+    with pytest.raises(InvalidInput) as caught:
+        arguments.flags(soft_fail=value)
+    assert str(caught.value) == f"soft_fail must be True or False, not {value!r}."
 
 
 def test_a_known_word() -> None:

@@ -1,4 +1,4 @@
-"""The connection: which URL, whose key, and errors that say which field to set and how."""
+"""The connection: its URL, its credentials, and errors that name the field to set and how."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import pytest
 from airflow.providers.common.compat.sdk import BaseHook, Connection
 
 from airflow_provider_checkly import connection
-from airflow_provider_checkly.api.errors import InvalidInput
+from airflow_provider_checkly.api.models import CHECK_SESSION
 from airflow_provider_checkly.connection import Settings
+from airflow_provider_checkly.exceptions import InvalidInput
 
 ACCOUNT = "acc00000-0000-4000-8000-000000000001"
 KEY = "cu_canary0123456789"
@@ -26,8 +27,8 @@ def checkly(**fields: Any) -> Connection:
     )
 
 
-def fault_of(found: Connection) -> str:
-    """The text with which a connection is refused."""
+def refusal(found: Connection) -> str:
+    """Return the text with which a connection is refused; it never shows the key."""
     with pytest.raises(InvalidInput) as caught:
         connection.settings(found)
     text = str(caught.value)
@@ -38,10 +39,10 @@ def fault_of(found: Connection) -> str:
 
 
 def test_login_and_password_are_enough() -> None:
-    """Pitfall 31: https and Checkly's own host by default."""
+    """By default https, and Checkly's own host."""
     settings = connection.settings(checkly())
-    assert settings.account.base_url == "https://api.checklyhq.com"
-    assert (settings.account.account_id, settings.account.api_key) == (ACCOUNT, KEY)
+    assert settings.credentials.base_url == "https://api.checklyhq.com"
+    assert (settings.credentials.account_id, settings.credentials.api_key) == (ACCOUNT, KEY)
     assert (settings.api_version, settings.requests_per_minute, settings.max_connections) == ("v2", 570, 300)
     assert KEY not in repr(settings)
 
@@ -77,8 +78,8 @@ def test_login_and_password_are_enough() -> None:
     ],
 )
 def test_base_url(fields: dict[str, Any], url: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Pitfall 31: nothing goes out in the clear, unless it stays on this machine."""
-    assert connection.settings(checkly(**fields)).account.base_url == url
+    """Plain http is accepted without a warning on this machine only."""
+    assert connection.settings(checkly(**fields)).credentials.base_url == url
     assert caplog.messages == []
 
 
@@ -96,8 +97,8 @@ def test_base_url(fields: dict[str, Any], url: str, caplog: pytest.LogCaptureFix
 def test_plain_http_to_elsewhere_warns(
     fields: dict[str, Any], url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert connection.settings(checkly(**fields)).account.base_url == url
-    assert caplog.messages == ["Connection 'my_checkly' sends the API key over plain http."]
+    assert connection.settings(checkly(**fields)).credentials.base_url == url
+    assert caplog.messages == ["Connection 'my_checkly' sends the API key over plain http; use https."]
 
 
 @pytest.mark.parametrize(
@@ -120,40 +121,34 @@ def test_plain_http_to_elsewhere_warns(
         ({"host": f"https://user:{KEY}@checkly.example.com"}, "checkly.example.com"),
     ],
 )
-def test_a_host_that_makes_no_url_is_refused(fields: dict[str, Any], shown: str) -> None:
-    text = fault_of(checkly(**fields))
-    assert text.startswith(f"host makes no valid URL: {shown!r}. Set host to a URL such as https://api.")
+def test_a_host_that_is_not_a_valid_url_is_refused(fields: dict[str, Any], shown: str) -> None:
+    text = refusal(checkly(**fields))
+    assert text.startswith(f"host is not a valid URL: {shown!r}. Set host to a URL such as https://api.")
 
 
 @pytest.mark.parametrize("port", [-1, 65_536, 70_000])
-def test_a_port_that_is_none_is_refused(port: int) -> None:
-    text = fault_of(checkly(host="checkly.example.com", port=port))
-    assert text.startswith(f"port {port} is no port")
+def test_a_port_out_of_range_is_refused(port: int) -> None:
+    text = refusal(checkly(host="checkly.example.com", port=port))
+    assert text.startswith(f"port {port} is not a valid port")
 
 
 def test_two_ports_are_refused() -> None:
-    text = fault_of(checkly(host="https://checkly.example.com:8443", port=9443))
-    assert text == "port 9443 contradicts host 'https://checkly.example.com:8443'. Empty one of them."
+    text = refusal(checkly(host="https://checkly.example.com:8443", port=9443))
+    assert text == "port 9443 contradicts host 'https://checkly.example.com:8443'. Clear one of them."
 
 
 @pytest.mark.parametrize(
-    ("field", "named", "remedy"),
+    ("field", "named", "variable"),
     [
-        (
-            "login",
-            "login (account ID)",
-            "Set login to the account ID that Checkly's own tools read from CHECKLY_ACCOUNT_ID.",
-        ),
-        (
-            "password",
-            "password (API key)",
-            "Set password to the API key that Checkly's own tools read from CHECKLY_API_KEY.",
-        ),
+        ("login", "login (account ID)", "CHECKLY_ACCOUNT_ID"),
+        ("password", "password (API key)", "CHECKLY_API_KEY"),
     ],
 )
 @pytest.mark.parametrize("value", [None, ""])
-def test_missing_credentials_are_named(field: str, named: str, remedy: str, value: str | None) -> None:
-    assert fault_of(checkly(**{field: value})) == f"{named} is missing. {remedy}"
+def test_missing_credentials_are_named(field: str, named: str, variable: str, value: str | None) -> None:
+    assert refusal(checkly(**{field: value})) == (
+        f"{named} is missing. Set it to the value that Checkly's own tools read from {variable}."
+    )
 
 
 @pytest.mark.parametrize("odd", ["{}\n", " {}", "{} ", "{}\r\nX-Evil: 1", "{}\t", "{}\0", "ü{}", "“{}”"])
@@ -161,12 +156,12 @@ def test_missing_credentials_are_named(field: str, named: str, remedy: str, valu
     ("field", "value", "named"),
     [("login", ACCOUNT, "login (account ID)"), ("password", KEY, "password (API key)")],
 )
-def test_credentials_that_no_header_can_hold_are_refused(
+def test_credentials_that_do_not_fit_in_a_header_are_refused(
     field: str, value: str, named: str, odd: str
 ) -> None:
-    """Pitfall 47: a line end that was copied along is named, not sent, and the key is never shown."""
-    text = fault_of(checkly(**{field: odd.format(value)}))
-    assert text.startswith(f"{named} holds characters that no header can hold. Copy it again")
+    """A line break that was copied along is reported, not sent, and the key is not shown."""
+    text = refusal(checkly(**{field: odd.format(value)}))
+    assert text.startswith(f"{named} contains characters that are not allowed in an HTTP header. Remove")
 
 
 HOSTILE = ["cu_/#@%:?&=+", "%2F%40", "a:b@c/d?e#f", "cu_'\"\\{}[]", "!$&()*,;~^`|<>", "checkly://x:y@z"]
@@ -175,24 +170,24 @@ HOSTILE = ["cu_/#@%:?&=+", "%2F%40", "a:b@c/d?e#f", "cu_'\"\\{}[]", "!$&()*,;~^`
 @pytest.mark.parametrize("key", HOSTILE)
 @pytest.mark.parametrize("form", ["json", "uri"])
 def test_hostile_keys_arrive_as_they_are(key: str, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pitfall 47: `/ # @ % : ?` in a key, through the environment."""
+    """`/ # @ % : ?` in a key come through the environment unchanged."""
     fields = {"conn_type": "checkly", "login": ACCOUNT, "password": key, "host": "127.0.0.1", "port": 3000}
     quoted = f"checkly://{ACCOUNT}:{quote(key, safe='')}@127.0.0.1:3000"
     monkeypatch.setenv("AIRFLOW_CONN_MY_CHECKLY", json.dumps(fields) if form == "json" else quoted)
-    account = connection.settings(BaseHook.get_connection("my_checkly")).account
-    assert (account.account_id, account.api_key) == (ACCOUNT, key)
-    assert account.base_url == "https://127.0.0.1:3000"
-    assert account.headers()["Authorization"] == f"Bearer {key}"
+    credentials = connection.settings(BaseHook.get_connection("my_checkly")).credentials
+    assert (credentials.account_id, credentials.api_key) == (ACCOUNT, key)
+    assert credentials.base_url == "https://127.0.0.1:3000"
+    assert credentials.headers()["Authorization"] == f"Bearer {key}"
 
 
 @pytest.mark.parametrize("host", ["http://127.0.0.1:3000", "https://checkly.example.com/api"])
 def test_a_url_as_host_survives_the_environment(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pitfall 47: in JSON, and as the URI that Airflow itself makes of it."""
+    """It works in JSON, and in the URI that Airflow itself generates."""
     made = checkly(host=host, extra={"api_version": "v1", "max_connections": 7}).get_uri()
     fields = {"conn_type": "checkly", "login": ACCOUNT, "password": KEY, "host": host}
     for value in (made, json.dumps(fields)):
         monkeypatch.setenv("AIRFLOW_CONN_MY_CHECKLY", value)
-        assert connection.settings(BaseHook.get_connection("my_checkly")).account.base_url == host
+        assert connection.settings(BaseHook.get_connection("my_checkly")).credentials.base_url == host
     monkeypatch.setenv("AIRFLOW_CONN_MY_CHECKLY", made)
     settings = connection.settings(BaseHook.get_connection("my_checkly"))
     assert (settings.api_version, settings.max_connections) == ("v1", 7)
@@ -215,40 +210,57 @@ def test_a_url_as_host_survives_the_environment(host: str, monkeypatch: pytest.M
     ],
 )
 def test_extras(extra: Any, wanted: tuple[str, int, int], caplog: pytest.LogCaptureFixture) -> None:
-    """Pitfall 48: numbers may be strings, as a URI has them."""
+    """Numbers may be strings, as in a URI."""
     settings = connection.settings(checkly(extra=extra))
     found = (settings.api_version, settings.requests_per_minute, settings.max_connections)
     assert found == wanted
-    assert settings.sessions("check-sessions").version == settings.api_version
+    assert settings.sessions(CHECK_SESSION).version == settings.api_version
     assert caplog.messages == []
 
 
-NO_NUMBERS = [0, -1, 1.5, 60.0, True, False, "0", "-1", "1.5", "ten", "1_0", " 5", [5], {"a": 1}, "9" * 5000]
+NOT_POSITIVE_INTEGERS = [
+    0,
+    -1,
+    1.5,
+    60.0,
+    True,
+    False,
+    "0",
+    "-1",
+    "1.5",
+    "ten",
+    "1_0",
+    " 5",
+    [5],
+    {"a": 1},
+    "9" * 5000,
+]
 
 
-@pytest.mark.parametrize("value", NO_NUMBERS)
+@pytest.mark.parametrize("value", NOT_POSITIVE_INTEGERS)
 @pytest.mark.parametrize(("name", "most"), [("requests_per_minute", 600), ("max_connections", 65_535)])
-def test_an_extra_that_is_no_number_in_range_is_refused(name: str, most: int, value: Any) -> None:
-    """Pitfall 48: true is no 1."""
-    text = fault_of(checkly(extra={name: value}))
-    assert text.startswith(f"extra {name} is {value!r}. Set a whole number from 1 to {most}, or leave")
+def test_an_extra_that_is_not_a_positive_integer_is_refused(name: str, most: int, value: Any) -> None:
+    """True does not count as 1."""
+    text = refusal(checkly(extra={name: value}))
+    assert text.startswith(
+        f"extra {name} is {value!r}. Set a whole number from 1 to {most}, or remove it (default"
+    )
 
 
 @pytest.mark.parametrize(("name", "value"), [("requests_per_minute", 601), ("max_connections", 65_536)])
 def test_an_extra_that_is_too_large_is_refused(name: str, value: int) -> None:
-    assert fault_of(checkly(extra={name: value})).startswith(f"extra {name} is {value}. ")
+    assert refusal(checkly(extra={name: value})).startswith(f"extra {name} is {value}. ")
 
 
 @pytest.mark.parametrize("value", ["v3", "V2", "2", 2, True, False, 0, ["v2"], {"v2": "v1"}])
 def test_an_unknown_api_version_is_refused(value: Any) -> None:
-    """Pitfall 48."""
-    assert fault_of(checkly(extra={"api_version": value})) == (
-        f"extra api_version is {value!r}. Set v2 or v1, or leave it out."
+    assert refusal(checkly(extra={"api_version": value})) == (
+        f"extra api_version is {value!r}. Set v2 or v1, or remove it."
     )
 
 
 class Stored:
-    """A connection whose extra Airflow has not looked at."""
+    """A connection whose extra Airflow has not validated."""
 
     conn_id, login, password, host, port, schema = "my_checkly", ACCOUNT, KEY, None, None, None
 
@@ -259,25 +271,24 @@ class Stored:
 @pytest.mark.parametrize(
     "extra", ["{", "api_version=v1", "[]", '"v1"', "null", "7", f'["{KEY}"]', "[" * 100_000]
 )
-def test_an_extra_that_is_no_json_object_is_refused(extra: str) -> None:
-    text = fault_of(Stored(extra))
-    assert text == 'extra is no JSON object. Empty it, or set e.g. {"api_version": "v2"}.'
+def test_an_extra_that_is_not_a_json_object_is_refused(extra: str) -> None:
+    text = refusal(Stored(extra))
+    assert text == 'extra is not a JSON object. Clear it, or set e.g. {"api_version": "v2"}.'
 
 
-def test_unknown_extras_are_named_once_and_go_nowhere(caplog: pytest.LogCaptureFixture) -> None:
-    """Pitfalls 18 and 31: their values may be secrets; none leaves the process."""
+def test_unknown_extras_are_named_once_and_ignored(caplog: pytest.LogCaptureFixture) -> None:
+    """Their values may be secrets, so only the names are logged."""
     caplog.set_level(logging.DEBUG)
     extra = {"timeout": "s3cr3t-1", "api_key": "s3cr3t-2", "verify": False, "api_version": "v2"}
     settings = connection.settings(checkly(extra=extra))
     assert caplog.messages == [
-        "Connection 'my_checkly': extras that mean nothing here: api_key, timeout, verify."
+        "Connection 'my_checkly': unknown extras are ignored: api_key, timeout, verify."
     ]
-    assert "s3cr3t" not in repr(settings) + str(settings.account.headers())
-    assert settings == Settings(settings.account)
+    assert "s3cr3t" not in repr(settings) + str(settings.credentials.headers())
+    assert settings == Settings(settings.credentials)
 
 
-def test_the_form_has_what_the_settings_read() -> None:
-    """Pitfalls 48 and 49."""
+def test_the_form_has_every_setting() -> None:
     read = {"api_version", "requests_per_minute", "max_connections"}
-    assert set(connection.FORM_FIELDS) == read == set(Settings.__dataclass_fields__) - {"account"}
+    assert set(connection.FORM_FIELDS) == read == set(Settings.__dataclass_fields__) - {"credentials"}
     assert "password" not in connection.FORM_BEHAVIOUR["hidden-fields"]  # type: ignore[operator]

@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import BaseNotifier, Connection
-from running import TaskInstance
+from airflow_runner import TaskInstance
 
 from airflow_provider_checkly.api import pings
+from airflow_provider_checkly.emulator.default_checks import HEARTBEAT
 from airflow_provider_checkly.exceptions import InvalidInput
 from airflow_provider_checkly.notifications import ChecklyHeartbeatNotifier, address, source
 
 if TYPE_CHECKING:
     from airflow_provider_checkly.emulator import Emulator
-
-TOKEN = "c0000000-0000-4000-8000-000000000016"
 
 
 @dataclass
@@ -31,12 +30,12 @@ class Dag:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pings, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(pings, "FIRST_PAUSE_SECONDS", 0.01)
 
 
 @pytest.fixture
 def url(checkly: Emulator) -> str:
-    (check,) = [check for check in checkly.model.checks if check.id == TOKEN]
+    (check,) = [check for check in checkly.model.checks if check.id == HEARTBEAT]
     return checkly.ping_url(check)
 
 
@@ -52,8 +51,8 @@ def test_a_task_pings(checkly: Emulator, url: str, method: Any, caplog: pytest.L
     (ping,) = checkly.pings
     assert ping.method == method
     assert ping.source == "airflow/etl/manual__2026-01-01T00:00:00+00:00/load"
-    assert "Pinged the heartbeat" in caplog.text
-    assert TOKEN not in "".join(
+    assert "Pinged the heartbeat monitor at Checkly." in caplog.text
+    assert HEARTBEAT not in "".join(
         record.getMessage() for record in caplog.records if "airflow_p" in record.name
     )
 
@@ -86,11 +85,32 @@ def test_the_url_of_a_connection(
         ({"password": "abc", "host": "http://localhost:1/ping/"}, "http://localhost:1/ping/abc"),
         ({"password": "https://x/abc", "host": "y"}, "https://x/abc"),
         ({"host": "https://x/abc"}, "https://x/abc"),
-        ({}, ""),
+        ({}, "https://ping.checklyhq.com/"),  # refused, since it has no token
+        (
+            {"conn_type": "https", "host": "ping.checklyhq.com", "schema": "abc"},
+            "https://ping.checklyhq.com/abc",
+        ),
+        (
+            {"conn_type": "http", "host": "localhost", "port": 3000, "schema": "ping/abc"},
+            "http://localhost:3000/ping/abc",
+        ),
+        ({"host": "ping.checklyhq.com/abc"}, "https://ping.checklyhq.com/abc"),
+        ({"host": "http://localhost:3000", "port": 3000, "password": "abc"}, "http://localhost:3000/abc"),
     ],
 )
-def test_where_a_connection_points(fields: dict[str, str], expected: str) -> None:
-    assert address(Connection(conn_id="x", conn_type="generic", **fields)) == expected
+def test_the_address_of_a_connection(fields: dict[str, Any], expected: str) -> None:
+    assert address(Connection(**{"conn_id": "x", "conn_type": "generic", **fields})) == expected
+
+
+def test_a_connection_that_is_a_url(checkly: Emulator, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_BEAT", url)
+    ChecklyHeartbeatNotifier(checkly_heartbeat_conn_id="beat")(of_task())
+    assert len(checkly.pings) == 1
+
+
+def test_a_connection_with_a_port_behind_a_path_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="port"):
+        address(Connection(conn_id="x", conn_type="http", host="http://localhost/ping", port=1, password="y"))
 
 
 def test_it_waits_in_a_triggerer_without_blocking(checkly: Emulator, url: str) -> None:
@@ -109,7 +129,7 @@ TROUBLE: dict[str, tuple[dict[str, Any], int, int]] = {
 
 
 @pytest.mark.parametrize(("fault", "tries", "arrived"), TROUBLE.values(), ids=TROUBLE.keys())
-def test_trouble_fails_nothing(
+def test_an_error_never_fails_the_task(
     checkly: Emulator, url: str, caplog: pytest.LogCaptureFixture, *, fault: Any, tries: int, arrived: int
 ) -> None:
     checkly.fail(path="/ping/", **fault)
@@ -119,18 +139,18 @@ def test_trouble_fails_nothing(
     assert len(checkly.pings) == arrived
     lines = [record for record in caplog.records if record.name == "airflow_provider_checkly.notifications"]
     assert [record.levelname for record in lines] == ["INFO" if arrived else "ERROR"]
-    assert TOKEN not in lines[0].getMessage()
+    assert HEARTBEAT not in lines[0].getMessage()
 
 
 def test_a_hanging_server_is_not_waited_for(
     checkly: Emulator, url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pings, "SECONDS_PER_TRY", 0.2)
-    monkeypatch.setattr(pings, "SECONDS", 0.3)
+    monkeypatch.setattr(pings, "MAX_SECONDS", 0.3)
     checkly.fail(path="/ping/", delay=5, times=None)
     ChecklyHeartbeatNotifier(url)(of_task())
     assert "did not reach Checkly (ReadTimeout)" in caplog.text
-    assert TOKEN not in caplog.text
+    assert HEARTBEAT not in caplog.text
     assert len(checkly.requests) <= 2
 
 
@@ -147,15 +167,15 @@ def test_a_hanging_server_is_not_waited_for(
         "https://x/y z",
     ],
 )
-def test_what_is_no_url_is_not_shown(url: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_wrong_url_is_not_shown(url: str, caplog: pytest.LogCaptureFixture) -> None:
     ChecklyHeartbeatNotifier(url)(of_task())
-    assert "The heartbeat's URL is none" in caplog.text
+    assert "The ping URL of the heartbeat is not valid" in caplog.text
     assert not url or f"{url!r}" not in caplog.text
 
 
-def test_a_connection_that_is_not_there(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unknown_connection(caplog: pytest.LogCaptureFixture) -> None:
     ChecklyHeartbeatNotifier(checkly_heartbeat_conn_id="no_such_connection")(of_task())
-    assert "The heartbeat was not pinged." in caplog.text
+    assert "The heartbeat was not pinged: " in caplog.text
     assert "no_such_connection" in caplog.text
 
 

@@ -1,4 +1,4 @@
-"""What must hold for any input: of Checkly, of the database, of a DAG author."""
+"""Properties of any input: from Checkly, from the database, from a DAG author."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow_runner import stored
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from running import stored
 
-from airflow_provider_checkly import arguments
-from airflow_provider_checkly.api import calls, errors, model
-from airflow_provider_checkly.api.wire import Response
+from airflow_provider_checkly import arguments, exceptions
+from airflow_provider_checkly.api import endpoints, models
+from airflow_provider_checkly.api.http import Response
+from airflow_provider_checkly.api.models import CHECK_SESSION, TEST_SESSION
+from airflow_provider_checkly.emulator.default_checks import PASSES
 from airflow_provider_checkly.triggers import ChecklySessionTrigger
 
 if TYPE_CHECKING:
-    from airflow_provider_checkly.api.calls import Call
+    from airflow_provider_checkly.api.endpoints import Endpoint
 
-ID = "c0000000-0000-4000-8000-000000000001"
-CHECKS, TESTS = calls.CHECK_SESSIONS["v2"], calls.TEST_SESSIONS
-CALLS: list[Call[Any]] = [
-    CHECKS.get(ID),
-    CHECKS.completion(ID, 30),
-    CHECKS.cancel(ID),
-    TESTS.get(ID),
-    TESTS.completion(ID, 30),
-    calls.trigger_check_sessions("v2", [ID], [], refresh_cache=False),
-    calls.trigger_test_session({"name": "x"}),
-    calls.find_test_sessions("x"),
-    calls.get_account(),
+CHECKS, TESTS = endpoints.of_sessions(CHECK_SESSION), endpoints.of_sessions(TEST_SESSION)
+ENDPOINTS: list[Endpoint[Any]] = [
+    CHECKS.get(PASSES),
+    CHECKS.completion(PASSES, 30),
+    CHECKS.cancel(PASSES),
+    TESTS.get(PASSES),
+    TESTS.completion(PASSES, 30),
+    endpoints.trigger_check_sessions("v2", [PASSES], [], refresh_cache=False),
+    endpoints.trigger_test_session({"name": "x"}),
+    endpoints.get_account(),
 ]
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -49,7 +49,7 @@ fields = st.sampled_from(
         "entries",
     ]
 )
-words = st.sampled_from([ID, *sorted(model.STATUSES), "NEW_ONE", ""])
+words = st.sampled_from([PASSES, *sorted(models.STATUSES), "NEW_ONE", ""])
 sessions = st.dictionaries(fields, words | json_values, max_size=7)
 bodies = st.one_of(
     st.binary(max_size=200),
@@ -62,25 +62,25 @@ headers = st.dictionaries(
 )
 
 
-@pytest.mark.parametrize("call", CALLS, ids=lambda call: str(call.request))
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: str(endpoint.request))
 @given(st.integers(100, 599), headers, bodies)
 @settings(deadline=None)
-def test_whatever_checkly_says_is_a_value_or_an_error_of_ours(
-    call: Call[Any], status: int, names: dict[str, str], body: bytes
+def test_any_response_becomes_a_value_or_a_checkly_error(
+    endpoint: Endpoint[Any], status: int, names: dict[str, str], body: bytes
 ) -> None:
-    """And a value is never a session with a status that we do not know, nor "ended" where it has not."""
+    """A session with an unknown status is never a value, nor is a running one the value of a completion."""
     try:
-        value = call.read(Response(call.request, status, names, body))
-    except errors.ChecklyError as error:
-        assert str(error).startswith(str(call.request))  # noqa: PT017 - not every input is refused
+        value = endpoint.read(Response(endpoint.request, status, names, body))
+    except exceptions.ChecklyError as error:
+        assert str(error).startswith(str(endpoint.request))  # noqa: PT017 - not every input is refused
         return
     found = value if isinstance(value, list) else [value]
     for session in found:
-        if isinstance(session, dict) and call.request.path.count("sessions") and "entries" not in session:
+        if isinstance(session, dict) and endpoint.request.path.count("sessions") and "entries" not in session:
             known = {**session}.get("status")
-            assert known in model.STATUSES | model.TEST_STATUSES or "textSearch" in call.request.target
-    if "completion" in call.request.path and isinstance(value, dict):
-        assert model.is_final(value)
+            assert known in models.STATUSES | models.TEST_STATUSES or "textSearch" in endpoint.request.target
+    if "completion" in endpoint.request.path and isinstance(value, dict):
+        assert models.is_final(value)
 
 
 uuids = st.uuids().map(str)
@@ -96,38 +96,36 @@ numbers = st.floats(0, 2e9)
     numbers,
     st.booleans(),
 )
-def test_a_trigger_comes_back_as_it_went(  # noqa: PLR0917 - one per argument
+def test_a_trigger_survives_the_database(  # noqa: PLR0917 - one per argument
     conn_id: str,
     ids: list[str],
     deadline: float,
     stop_on: list[str],
     not_before: float,
-    hold_back: float,
+    max_hold_seconds: float,
     cancel_on_kill: bool,  # noqa: FBT001
 ) -> None:
-    """Pitfalls 23 and 24."""
     trigger = ChecklySessionTrigger(
         conn_id,
         ids,
         deadline,
         stop_on=stop_on,
         not_before=not_before,
-        hold_back=hold_back,
+        max_hold_seconds=max_hold_seconds,
         cancel_on_kill=cancel_on_kill,
     )
     assert stored(trigger).serialize() == trigger.serialize()
 
 
 @given(json_values)
-def test_whatever_a_template_renders_is_ids_or_refused(value: Any) -> None:
-    """Pitfalls 19 and 70."""
+def test_any_rendered_value_becomes_ids_or_is_refused(value: Any) -> None:
     try:
         found = arguments.session_ids(value)
-    except errors.InvalidInput as error:
+    except exceptions.InvalidInput as error:
         assert "check_session_ids" in str(error)  # noqa: PT017 - not every input is refused
         return
     assert found
-    assert all(model.UUID.fullmatch(each) for each in found)
+    assert all(models.UUID.fullmatch(each) for each in found)
 
 
 @given(st.lists(uuids, min_size=1, max_size=5))
@@ -137,11 +135,11 @@ def test_ids_are_sent_once_in_their_order(ids: list[str]) -> None:
 
 
 @given(json_values, json_values)
-def test_an_empty_target_never_gets_through(ids: Any, tags: Any) -> None:
-    """Pitfall 68: without all_checks, something is always named."""
+def test_a_target_is_never_empty(ids: Any, tags: Any) -> None:
+    """Without all_checks, a trigger always names ids or tags."""
     try:
         target = arguments.target(ids, tags, all_checks=False)
-    except errors.InvalidInput:
+    except exceptions.InvalidInput:
         return
     assert target.check_ids or target.tags
     assert all(group and all(tag.strip() for tag in group) for group in target.tags)

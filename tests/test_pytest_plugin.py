@@ -7,29 +7,24 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from airflow_provider_checkly import pytest_plugin
-
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
+    from airflow_provider_checkly.emulator import Emulator
 
 TEST = """
 import os, sys
 before = [name for name in sys.modules if name.startswith(("airflow", "aiohttp")) and "checkly" not in name]
 
-def test_it(checkly):
+def test_it(checkly_emulator):
     assert before == [], before
-    assert checkly.url in os.environ["AIRFLOW_CONN_CHECKLY_DEFAULT"]
-    assert checkly.requests == []
+    assert checkly_emulator.url in os.environ["AIRFLOW_CONN_CHECKLY_DEFAULT"]
+    assert checkly_emulator.requests == []
 """
 
 
-def test_the_fixture_sets_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    started = pytest_plugin.running(monkeypatch)
-    emulator = next(started)
-    assert os.environ["AIRFLOW_CONN_CHECKLY_DEFAULT"] == emulator.connection_json
-    assert list(started) == []
+def test_the_fixture_sets_the_connection(checkly_emulator: Emulator) -> None:
+    assert os.environ["AIRFLOW_CONN_CHECKLY_DEFAULT"] == checkly_emulator.connection_json
 
 
 def test_the_fixture_is_found_and_loads_nothing_until_used(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The retry policy of Airflow 3.3 and newer, and what older ones say."""
+"""The retry policy for Airflow 3.3 and newer, and the error on older ones."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_checkly import exceptions, verdict
+from airflow_provider_checkly import exceptions
+from airflow_provider_checkly.task_exceptions import to_airflow_exception
 
 MODULE = "airflow_provider_checkly.retry_policy"
 
 
-def test_older_airflows_say_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_older_airflow_is_told_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "airflow.sdk", None)
     monkeypatch.delitem(sys.modules, MODULE, raising=False)
     with pytest.raises(ImportError, match=r"needs Airflow 3\.3"):
@@ -46,7 +47,9 @@ CASES: list[tuple[Exception, str, float | None]] = [
     (exceptions.ChecklyAuthError("x", status=401), "FAIL", None),
     (exceptions.ChecklyPlanLimit("x", status=402), "FAIL", None),
     (exceptions.NoMatchingChecks("x", status=404), "FAIL", None),
+    (exceptions.ChecklyRefused("x", status=400), "FAIL", None),
     (exceptions.InvalidInput("x"), "FAIL", None),
+    (exceptions.ChecksNotRun("x"), "FAIL", None),
     (caused_by(exceptions.ChecklyNotFound("x", status=404)), "FAIL", None),
     (exceptions.ChecklyAuthError("x", status=403), "DEFAULT", None),
     (exceptions.ChecklyUnreachable("x"), "DEFAULT", None),
@@ -61,17 +64,19 @@ CASES: list[tuple[Exception, str, float | None]] = [
 
 
 @pytest.mark.parametrize(("error", "action", "seconds"), CASES, ids=lambda each: type(each).__name__)
-def test_what_it_decides(policy: Any, error: Exception, action: str, seconds: float | None) -> None:
+def test_the_decision(policy: Any, error: Exception, action: str, seconds: float | None) -> None:
     decision = policy.evaluate(error, 1, 3, None)
     assert decision.action.name == action
     assert decision.retry_delay == (None if seconds is None else timedelta(seconds=seconds))
     assert (decision.reason is None) == (action == "DEFAULT")
 
 
-def test_it_knows_what_leaves_our_own_tasks(policy: Any) -> None:
+def test_errors_as_they_leave_our_own_tasks(policy: Any) -> None:
     limited = LIMITED("x", status=429, retry_after=5)
-    leaving = verdict.for_airflow(limited, soft_fail=False, retry_failed=False, on_timeout=Exception)
+    leaving = to_airflow_exception(limited, skip=False, retry=True)
     assert policy.evaluate(leaving, 1, 3).retry_delay == timedelta(seconds=5)
+    refused = exceptions.ChecklyAuthError("x", status=401)
+    assert policy.evaluate(to_airflow_exception(refused, skip=False, retry=False), 1, 3).action.name == "FAIL"
 
 
 def test_it_survives_serialization(policy: Any) -> None:

@@ -1,4 +1,4 @@
-"""The sensor, beyond the verdict that all paths share."""
+"""The sensors, beyond the verdict that all paths share (test_same_verdict.py)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from airflow.providers.common.compat.sdk import (
     AirflowSensorTimeout,
     AirflowSkipException,
 )
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
-from running import TaskInstance, context, defer, run
+from airflow_runner import TaskInstance, context, defer, run
 
+from airflow_provider_checkly.emulator.default_checks import FAILS, NEVER_ENDS, PASSES
 from airflow_provider_checkly.exceptions import ChecklyNotFound, ChecksFailed, ChecksTimedOut, InvalidInput
 from airflow_provider_checkly.hooks import ChecklyHook
 from airflow_provider_checkly.sensors import ChecklyCheckSessionSensor
@@ -26,17 +26,7 @@ from airflow_provider_checkly.sensors import ChecklyCheckSessionSensor
 if TYPE_CHECKING:
     from airflow_provider_checkly.emulator import Emulator
 
-PASSES = "c0000000-0000-4000-8000-000000000001"
-FAILS = "c0000000-0000-4000-8000-000000000003"
-NEVER_ENDS = "c0000000-0000-4000-8000-000000000007"
 UNKNOWN = "dddddddd-0000-4000-8000-000000000001"
-
-
-class Rescheduled(TaskInstance):
-    """A task instance in reschedule mode."""
-
-    def get_first_reschedule_date(self, _context: Any) -> None:
-        """Return nothing: it was not rescheduled yet."""
 
 
 def start(*check_ids: str) -> list[str]:
@@ -58,7 +48,7 @@ def paths(checkly: Emulator) -> list[str]:
 @pytest.mark.parametrize("deferrable", [False, True])
 @pytest.mark.parametrize("ids", ["", "None", [], [None], "x", "a,b", None])
 def test_refused_before_any_request(ids: object, checkly: Emulator, *, deferrable: bool) -> None:
-    """Pitfalls 19 and 70."""
+    """Without valid ids there is nothing to wait for."""
     with pytest.raises(InvalidInput, match="check_session_ids") as caught:
         run(sensor(ids, deferrable=deferrable))
     assert isinstance(caught.value, AirflowFailException)
@@ -114,7 +104,7 @@ def test_a_poke_is_one_long_poll(checkly: Emulator) -> None:
 def test_poking_on(
     checkly: Emulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("airflow_provider_checkly.sensors.MAX_WAIT_SECONDS", 2)
+    monkeypatch.setattr("airflow_provider_checkly.base_sensor.MAX_WAIT_SECONDS", 2)
     task = sensor(start(NEVER_ENDS)[0])
     assert not task.poke(context()).is_done
     assert not task.poke(context()).is_done
@@ -130,29 +120,34 @@ def test_reschedule_reads_up_to_the_first_unfinished(checkly: Emulator) -> None:
     assert paths(checkly)[1:] == [never]
 
 
-@pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="Airflow 2 looks into its database there")
-@pytest.mark.usefixtures("checkly")
-def test_reschedule_through_execute() -> None:
-    (ended,) = start(PASSES)
-    ChecklyHook().wait_for_check_sessions(ended, 10)
-    sensor(ended, mode="reschedule").poke(context())
-    where = context(Rescheduled())
-    assert sensor(ended, mode="reschedule").execute(where)["status"] == "PASSED"
+def test_reschedule_until_the_end(checkly: Emulator) -> None:
+    """Each round is a process of its own, which reads the session once."""
+    (session_id,) = start(PASSES)
+    assert run(sensor(session_id, mode="reschedule"))["status"] == "PASSED"
+    assert set(paths(checkly)) == {"trigger", session_id}
 
 
-def test_a_session_that_is_unknown(checkly: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_checkly.api.waiting.GRACE", 1.5)
-    began = time.monotonic()
+def test_all_sessions_are_read_after_the_time_out_of_reschedule_mode(checkly: Emulator) -> None:
+    """A failed session is noticed although one before it never ends."""
+    never, fails = start(NEVER_ENDS, FAILS)
+    ChecklyHook().wait_for_check_sessions(fails, 10)
+    with pytest.raises(ChecksFailed, match="1 of 2 checks did not pass"):
+        run(sensor([never, fails], mode="reschedule", timeout=0.2, explain=False))
+    assert checkly.requests[-1].path.endswith(fails)
+
+
+def test_an_unknown_session(checkly: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked for again for a while, since it may not be visible everywhere yet."""
+    monkeypatch.setattr("airflow_provider_checkly.api.polling.NOT_FOUND_GRACE", 1.5)
     with pytest.raises(ChecklyNotFound, match="No such check session") as caught:
         run(sensor(UNKNOWN))
     assert isinstance(caught.value, AirflowFailException)
-    assert time.monotonic() - began > 1
     assert len(checkly.requests) >= 2
 
 
 @pytest.mark.usefixtures("_defers_at_once", "checkly")
 def test_the_deadline() -> None:
-    """Pitfall 10: the sensor's own timeout, with Airflow's only behind it."""
+    """It is the sensor's own timeout; Airflow's comes later."""
     deferred = defer(sensor(start(NEVER_ENDS), deferrable=True, timeout=timedelta(minutes=2)))
     assert deferred.trigger.deadline - time.time() == pytest.approx(120, abs=2)
     assert deferred.timeout is not None
@@ -161,7 +156,7 @@ def test_the_deadline() -> None:
 
 @pytest.mark.usefixtures("_defers_at_once")
 def test_a_sensor_never_cancels(checkly: Emulator) -> None:
-    """It did not start the sessions: neither a kill nor its deadline ends them."""
+    """It did not start the sessions, so neither a kill nor its deadline cancels them."""
     ids = start(NEVER_ENDS)
     task = sensor(ids, deferrable=True)
     assert defer(task).trigger.cancel_on_kill is False
@@ -177,8 +172,8 @@ def resume(task: ChecklyCheckSessionSensor, error: str) -> None:
 
 
 @pytest.mark.parametrize("words", ["Trigger timeout", "Trigger/execution timeout"], ids=["3", "2.11"])
-def test_the_time_out_of_airflow_itself(words: str) -> None:
-    """Pitfalls 10 and 11: it is a time-out on every version, and `soft_fail` skips on it."""
+def test_airflow_s_own_time_out(words: str) -> None:
+    """It is a time-out on every version, and `soft_fail` skips on it."""
     with pytest.raises(AirflowSensorTimeout, match="triggerer"):
         resume(sensor("{{ x }}"), words)
     for skips in ("soft_fail", "never_fail"):
@@ -186,16 +181,21 @@ def test_the_time_out_of_airflow_itself(words: str) -> None:
             resume(sensor("{{ x }}", **{skips: True}), words)
 
 
-@pytest.mark.parametrize("deferrable", [False, True])
-def test_never_fail_skips_on_all_that_goes_wrong(checkly: Emulator, *, deferrable: bool) -> None:
-    """Airflow's argument of sensors means the same, whether a session ends before the deferral or after."""
+EVERY_MODE = [{"deferrable": False}, {"mode": "reschedule"}, {"deferrable": True}]
+
+
+@pytest.mark.parametrize("mode", EVERY_MODE, ids=["poke", "reschedule", "deferrable"])
+def test_never_fail_skips_on_every_error(checkly: Emulator, mode: dict[str, Any]) -> None:
+    """Airflow's argument means the same in every mode."""
     (failed,) = start(FAILS)
     ChecklyHook().wait_for_check_sessions(failed, 10)
-    with pytest.raises(AirflowSkipException):
-        run(sensor(failed, never_fail=True, deferrable=deferrable))
+    with pytest.raises(AirflowSkipException, match="1 of 1 check did not pass"):
+        run(sensor(failed, never_fail=True, **mode))
     checkly.fail(path="check-sessions", status=401, times=None)
-    with pytest.raises(AirflowSkipException):
-        run(sensor(failed, never_fail=True, deferrable=deferrable))
+    with pytest.raises(AirflowSkipException, match="401"):
+        run(sensor(failed, never_fail=True, **mode))
+    with pytest.raises(AirflowSkipException, match="no_such_connection"):
+        run(sensor(failed, never_fail=True, checkly_conn_id="no_such_connection", **mode))
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_never_fail_skips_on_all_that_goes_wrong(checkly: Emulator, *, deferrabl
         ({"mode": "reschedule", "poke_interval": 300}, 300),
     ],
 )
-def test_defaults_of_the_dag_count(defaults: dict[str, Any], interval: float) -> None:
+def test_default_args_of_the_dag(defaults: dict[str, Any], interval: float) -> None:
     with DAG("dag", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), default_args=defaults):
         one = sensor(UNKNOWN)
         many = ChecklyCheckSessionSensor.partial(task_id="many").expand(check_session_ids=[UNKNOWN])
@@ -215,8 +215,8 @@ def test_defaults_of_the_dag_count(defaults: dict[str, Any], interval: float) ->
     assert many.partial_kwargs.get("poke_interval", interval) == interval
 
 
-def test_a_trigger_that_broke() -> None:
-    """Pitfall 11: no reason to skip."""
+def test_a_failed_trigger() -> None:
+    """`soft_fail` does not skip on it."""
     for soft_fail in (False, True):
         with pytest.raises(AirflowException, match="Trigger failure") as caught:
             resume(sensor("{{ x }}", soft_fail=soft_fail), "Trigger failure")

@@ -1,4 +1,4 @@
-"""The trigger."""
+"""The trigger: what is stored, its one event, and what a kill does."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from running import events, stored
+from airflow_runner import events, stored
 
-from airflow_provider_checkly import triggers
+from airflow_provider_checkly import airflow_workarounds, triggers
+from airflow_provider_checkly.emulator.default_checks import FAILS, NEVER_ENDS, PASSES
+from airflow_provider_checkly.events import from_event
 from airflow_provider_checkly.hooks import ChecklyHook
 from airflow_provider_checkly.triggers import ChecklySessionTrigger
-from airflow_provider_checkly.verdict import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
     from airflow_provider_checkly.emulator import Emulator
 
-PASSES = "c0000000-0000-4000-8000-000000000001"
-FAILS = "c0000000-0000-4000-8000-000000000003"
-NEVER_ENDS = "c0000000-0000-4000-8000-000000000007"
+    AirflowSays: TypeAlias = Callable[[str, object], None]
+
 CONN = "checkly_default"
 
 
@@ -40,16 +43,17 @@ def cancels(checkly: Emulator) -> list[str]:
 
 
 def test_what_is_stored() -> None:
-    """Pitfalls 17, 23, 24, 53 and 54: every argument, JSON only, no secret, new ones with defaults."""
+    """Every argument, as JSON, without secrets; all but the first three have defaults."""
     odd: dict[str, Any] = {
         "checkly_conn_id": "other",
         "session_ids": [PASSES],
         "deadline": 1.5,
+        "kind": "test-sessions",
         "stop_on": ["DEGRADED", "FAILED"],
+        "logged_ids": [FAILS],
         "not_before": 2.5,
-        "hold_back": 3.5,
+        "max_hold_seconds": 3.5,
         "cancel_on_kill": True,
-        "resource": "test-sessions",
     }
     trigger = ChecklySessionTrigger(**odd)
     assert list(inspect.signature(ChecklySessionTrigger).parameters) == list(odd)
@@ -57,16 +61,17 @@ def test_what_is_stored() -> None:
     assert stored(trigger).serialize() == trigger.serialize()
     module, _, name = trigger.serialize()[0].rpartition(".")
     assert getattr(__import__(module, fromlist=[name]), name) is ChecklySessionTrigger
-    assert stored(ChecklySessionTrigger(CONN, [PASSES], 1)).hold_back == 0
+    assert stored(ChecklySessionTrigger(CONN, [PASSES], 1)).max_hold_seconds == 0
 
 
 def test_what_an_older_release_stored(checkly: Emulator) -> None:
-    """Pitfall 54: the arguments that 0.1.0 left in the database build a trigger, all or the least of them."""
+    """The arguments that 0.1.0 leaves in the database build a trigger, all or the least of them."""
     ids = start(PASSES)
     path, arguments = json.loads(
         """["airflow_provider_checkly.triggers.ChecklySessionTrigger", {"checkly_conn_id": "checkly_default",
-        "session_ids": ["ID"], "deadline": 1790000000.5, "stop_on": ["CANCELLED", "FAILED", "TIMED_OUT"],
-        "not_before": 1780000000.25, "hold_back": 8.0, "cancel_on_kill": true, "resource": "check-sessions"}]
+        "session_ids": ["ID"], "deadline": 1790000000.5, "kind": "check-sessions",
+        "stop_on": ["CANCELLED", "FAILED", "TIMED_OUT"], "logged_ids": [], "not_before": 1780000000.25,
+        "max_hold_seconds": 8.0, "cancel_on_kill": true}]
         """.replace("ID", ids[0])
     )
     module, _, name = path.rpartition(".")
@@ -79,13 +84,13 @@ def test_what_an_older_release_stored(checkly: Emulator) -> None:
 
 
 def test_one_event_in_every_case(checkly: Emulator) -> None:
-    """Pitfalls 16, 22 and 26."""
+    """After a pass, a failure, the deadline, a late start and an error; without the key."""
     passes, fails, never = start(PASSES), start(FAILS), start(NEVER_ENDS)
     unknown = ["dddddddd-0000-4000-8000-000000000001"]
     for ids, timeout, expected in [
         (passes, 10, {"late": False, "unfinished": []}),
         (fails, 10, {"late": False, "unfinished": []}),
-        (never, 0, {"late": True, "unfinished": never}),
+        (never, 0, {"late": True, "unfinished": [0]}),
         (passes, -100, {"late": False, "unfinished": []}),
     ]:
         (event,) = events(ChecklySessionTrigger(CONN, ids, in_seconds(timeout)))
@@ -94,22 +99,22 @@ def test_one_event_in_every_case(checkly: Emulator) -> None:
         assert checkly.api_key not in json.dumps(event)
     (event,) = events(ChecklySessionTrigger(CONN, unknown, in_seconds(0)))
     assert event["error"]["type"] == "ChecklyNotFound"
-    assert f"GET /v2/check-sessions/{unknown[0]}: Checkly answered 404" in event["error"]["text"]
+    assert f"GET /v2/check-sessions/{unknown[0]}: Checkly responded 404" in event["error"]["text"]
 
 
 def test_the_state_counts_first_the_deadline_second(checkly: Emulator) -> None:
-    """Pitfalls 7 and 58: a triggerer that comes late finds that the session has ended."""
+    """A triggerer that comes late finds that the session has ended."""
     ids = start(PASSES)
     ChecklyHook().wait_for_check_sessions(ids, 10)
     (event,) = events(ChecklySessionTrigger(CONN, ids, in_seconds(-3600)))
-    outcome = Outcome.from_event(event)
-    assert (outcome.late, outcome.unfinished) == (False, ())
+    result = from_event(event)
+    assert (result.late, result.unfinished) == (False, ())
     assert cancels(checkly) == []
 
 
 @pytest.mark.usefixtures("checkly")
 def test_the_clock_of_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pitfall 6: what is stored is wall-clock time."""
+    """Only wall-clock time is stored, since the monotonic clock of another machine differs."""
     ids = start(PASSES)
     real = time.monotonic
     monkeypatch.setattr("airflow_provider_checkly.api.transport.time.monotonic", lambda: real() + 10**9)
@@ -118,20 +123,38 @@ def test_the_clock_of_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("checkly")
-def test_no_event_before_its_time() -> None:
+@pytest.mark.parametrize(
+    ("not_before", "most", "least"),
+    [(0.8, 5, 0.7), (1000, 0.5, 0.5), (-5, 5, 0)],
+    ids=["until its time", "but not for long", "not at all"],
+)
+def test_no_event_before_its_time(
+    not_before: float, most: float, least: float, caplog: pytest.LogCaptureFixture
+) -> None:
     """The scheduler of Airflow 3.1 to 3.3.2 fails tasks that are resumed too soon."""
-    ids = start(PASSES)
-    for not_before, hold_back, least, most in [(0.8, 5, 0.7, 3), (1000, 0.5, 0.4, 3), (-5, 5, 0, 3)]:
-        began = time.monotonic()
-        trigger = ChecklySessionTrigger(
-            CONN, ids, in_seconds(10), not_before=in_seconds(not_before), hold_back=hold_back
-        )
+    ids, began = start(PASSES), time.time()
+    trigger = ChecklySessionTrigger(
+        CONN, ids, in_seconds(10), not_before=began + not_before, max_hold_seconds=most
+    )
+    with caplog.at_level("DEBUG"):
         assert len(events(trigger)) == 1
-        assert least <= time.monotonic() - began < most
+    assert time.time() - began >= least
+    assert ("Holding the event back for 0.5 s" in caplog.text) is (not_before == 1000)
+    assert not_before > 0 or "Holding" not in caplog.text
+
+
+@pytest.mark.usefixtures("checkly")
+def test_an_end_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """The worker has logged the end of `logged_ids` before it deferred."""
+    passes, fails = start(PASSES, FAILS)
+    with caplog.at_level("INFO"):
+        events(ChecklySessionTrigger(CONN, [passes, fails], in_seconds(10), logged_ids=[passes]))
+    assert "Checkout API FAILED after" in caplog.text
+    assert "Homepage API PASSED after" not in caplog.text
 
 
 def test_two_triggerers_at_once(checkly: Emulator) -> None:
-    """Pitfall 25: a trigger only reads."""
+    """Both report the same, since a trigger only reads."""
     ids = start(PASSES, FAILS)
 
     async def both() -> list[Any]:
@@ -146,7 +169,7 @@ def test_two_triggerers_at_once(checkly: Emulator) -> None:
 
 
 def test_stopped_in_mid_wait(checkly: Emulator) -> None:
-    """Pitfalls 3 and 27: a restart of the triggerer cancels nothing, and nothing stays open."""
+    """A restart of the triggerer cancels nothing, and nothing stays open."""
     ids = start(NEVER_ENDS)
 
     async def stop() -> None:
@@ -165,7 +188,7 @@ def test_stopped_in_mid_wait(checkly: Emulator) -> None:
 
 @pytest.mark.usefixtures("checkly")
 def test_connections_never_block_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pitfalls 12 and 51: they are not looked up on the thread of the event loop."""
+    """They are not looked up on the thread of the event loop."""
     real = ChecklyHook.get_connection
     threads = []
 
@@ -185,8 +208,8 @@ def test_connections_never_block_the_loop(monkeypatch: pytest.MonkeyPatch) -> No
     assert event["error"] is None
 
 
-def test_what_is_unexpected_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pitfall 16: Airflow logs the traceback."""
+def test_an_unexpected_error_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow logs its traceback."""
     monkeypatch.delenv("AIRFLOW_CONN_CHECKLY_DEFAULT", raising=False)
     with pytest.raises(Exception, match="no_such_connection"):
         events(ChecklySessionTrigger("no_such_connection", [PASSES], in_seconds(10)))
@@ -195,50 +218,75 @@ def test_what_is_unexpected_is_let_through(monkeypatch: pytest.MonkeyPatch) -> N
 # Kill (Airflow 3.3+)
 
 
-async def nobody_waits() -> bool:
-    return False
+TI: Any = SimpleNamespace(dag_id="dag", task_id="w", run_id="run", map_index=1)
+STATES: dict[str, tuple[str, bool, bool]] = {
+    "mark failed": ("failed", True, True),
+    "mark success": ("success", True, True),
+    "clear, the new try is deferred already": ("deferred", False, True),
+    "thawed after another triggerer took over": ("deferred", True, False),
+    "a retry that may continue with the sessions": ("up_for_retry", True, False),
+}
 
 
-RUN = "run"
-TI = SimpleNamespace(dag_id="dag", task_id="w", run_id=RUN, map_index=1)
-STATES: list[tuple[str, str, bool, bool]] = [
-    ("mark failed", "failed", True, True),
-    ("mark success", "success", True, True),
-    ("clear, the new try is deferred already", "deferred", False, True),
-    ("thawed after another triggerer took over", "deferred", True, False),
-    ("a retry that may go on with the sessions", "up_for_retry", True, False),
-]
-
-
-def killed(trigger: ChecklySessionTrigger, monkeypatch: pytest.MonkeyPatch, state: str, ids: object) -> None:
-    trigger.task_instance = TI  # type: ignore[assignment]
+@pytest.fixture
+def airflow_says(monkeypatch: pytest.MonkeyPatch) -> AirflowSays:
+    """Set the state of the task and the session ids in its XCom, as Airflow 3.3 would tell them."""
     pytest.importorskip("airflow.sdk.execution_time.task_runner")
-    monkeypatch.setattr(
-        "airflow.sdk.execution_time.task_runner.RuntimeTaskInstance.get_task_states",
-        lambda **_: {RUN: {"w_1": state, "w_0": "deferred"}},
-    )
-    monkeypatch.setattr(triggers, "XCom", SimpleNamespace(get_one=lambda **_: ids))
-    asyncio.run(trigger.on_kill())
+
+    def says(state: str, ids: object) -> None:
+        monkeypatch.setattr(
+            "airflow.sdk.execution_time.task_runner.RuntimeTaskInstance.get_task_states",
+            lambda **_: {"run": {"w_1": state, "w_0": "deferred"}},
+        )
+        monkeypatch.setattr(airflow_workarounds, "XCom", SimpleNamespace(get_one=lambda **_: ids))
+
+    return says
 
 
-@pytest.mark.parametrize(("state", "mine", "cancel"), [row[1:] for row in STATES], ids=[r[0] for r in STATES])
-def test_kill(
-    state: str, checkly: Emulator, monkeypatch: pytest.MonkeyPatch, *, mine: bool, cancel: bool
-) -> None:
-    """Pitfall 4: cancel unless somebody still waits for these sessions."""
-    ids = start(NEVER_ENDS, PASSES)
-    trigger = ChecklySessionTrigger(CONN, ids, in_seconds(60), cancel_on_kill=True)
-    trigger._known[ids[0]] = {"status": "PASSED"}  # noqa: SLF001
-    killed(trigger, monkeypatch, state, ids if mine else ["other"])
-    assert cancels(checkly) == ([ids[1]] if cancel else [])
+def trigger_of(ids: list[str], **arguments: Any) -> ChecklySessionTrigger:
+    """A trigger of a mapped task instance."""
+    trigger = ChecklySessionTrigger(CONN, ids, in_seconds(60), **{"cancel_on_kill": True, **arguments})
+    trigger.task_instance = TI
+    return trigger
 
 
-def test_kill_that_is_switched_off(checkly: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    killed(ChecklySessionTrigger(CONN, start(NEVER_ENDS), in_seconds(60)), monkeypatch, "failed", None)
+@pytest.mark.parametrize(("state", "mine", "cancel"), STATES.values(), ids=STATES)
+def test_kill(state: str, checkly: Emulator, airflow_says: AirflowSays, *, mine: bool, cancel: bool) -> None:
+    """The unfinished sessions are cancelled, unless the task still waits for them."""
+    passes, never = start(PASSES, NEVER_ENDS)
+    ids = [passes, never]
+    airflow_says(state, ids if mine else ["other"])
+
+    async def kill() -> None:
+        trigger = trigger_of(ids)
+        waiting = asyncio.ensure_future(anext(aiter(trigger.run())))
+        await asyncio.to_thread(ChecklyHook().wait_for_check_sessions, [passes], 10)
+        await asyncio.sleep(0.3)
+        waiting.cancel()
+        await trigger.on_kill()
+
+    asyncio.run(kill())
+    assert cancels(checkly) == ([never] if cancel else [])
+
+
+def test_kill_without_cancel_on_kill(checkly: Emulator, airflow_says: AirflowSays) -> None:
+    airflow_says("failed", None)
+    asyncio.run(trigger_of(start(NEVER_ENDS), cancel_on_kill=False).on_kill())
     assert cancels(checkly) == []
 
 
-def test_kill_without_knowing(
+def test_kill_without_a_task_instance(checkly: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    """Under `dag.test()` nothing tells whether a user ended the task, so nothing is cancelled."""
+    pytest.importorskip("airflow.sdk.execution_time.task_runner")
+    trigger = trigger_of(start(NEVER_ENDS))
+    trigger.task_instance = None
+    with caplog.at_level("INFO"):
+        asyncio.run(trigger.on_kill())
+    assert "Nothing is cancelled" in caplog.text
+    assert cancels(checkly) == []
+
+
+def test_kill_without_airflow(
     checkly: Emulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A look-up that fails cancels nothing."""
@@ -247,28 +295,21 @@ def test_kill_without_knowing(
     def broken(**_: object) -> None:
         raise RuntimeError("no API server")
 
-    ids = start(NEVER_ENDS)
-    trigger = ChecklySessionTrigger(CONN, ids, in_seconds(60), cancel_on_kill=True)
-    asyncio.run(trigger.on_kill())
-    trigger.task_instance = TI  # type: ignore[assignment]
     monkeypatch.setattr("airflow.sdk.execution_time.task_runner.RuntimeTaskInstance.get_task_states", broken)
-    asyncio.run(trigger.on_kill())
-    assert "Nothing was cancelled" in caplog.text
+    asyncio.run(trigger_of(start(NEVER_ENDS)).on_kill())
+    assert "The sessions were not cancelled" in caplog.text
+    assert "no API server" in caplog.text
     assert cancels(checkly) == []
 
 
-def test_kill_survives_being_cancelled_every_second(
-    checkly: Emulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Airflow 3.3.2 cancels a running `on_kill` once a second; a slow cancel must still arrive."""
+def test_kill_is_cancelled_every_second(checkly: Emulator, airflow_says: AirflowSays) -> None:
+    """Airflow 3.3.2 does that to a running `on_kill`; a slow cancel must still arrive."""
     ids = start(NEVER_ENDS)
+    airflow_says("failed", ids)
     checkly.fail(method="POST", path="cancel", delay=1.5)
-    trigger = ChecklySessionTrigger(CONN, ids, in_seconds(60), cancel_on_kill=True)
-    monkeypatch.setattr(trigger, "_is_awaited", nobody_waits)
-    trigger.task_instance = TI  # type: ignore[assignment]
 
     async def kill() -> None:
-        task = asyncio.ensure_future(trigger.on_kill())
+        task = asyncio.ensure_future(trigger_of(ids).on_kill())
         while not task.done():
             await asyncio.wait({task}, timeout=0.3)
             task.cancel()
@@ -281,28 +322,34 @@ def test_kill_survives_being_cancelled_every_second(
 
 @pytest.mark.parametrize("status", [403, 404, 500])
 def test_kill_that_checkly_refuses(
-    status: int, checkly: Emulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    status: int,
+    checkly: Emulator,
+    airflow_says: AirflowSays,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Pitfall 4: that is no error, and the log says what Checkly stops."""
-    monkeypatch.setattr(triggers, "CANCEL_SECONDS", 1)
+    """It raises nothing, and the log says what Checkly stops."""
+    monkeypatch.setattr(triggers, "ON_KILL_CANCEL_SECONDS", 1)
     ids = start(NEVER_ENDS)
+    airflow_says("failed", ids)
     checkly.fail(method="POST", path="cancel", status=status, times=None)
-    trigger = ChecklySessionTrigger(CONN, ids, in_seconds(60), cancel_on_kill=True)
     with caplog.at_level("INFO"):
-        killed(trigger, monkeypatch, "failed", ids)
+        asyncio.run(trigger_of(ids).on_kill())
     assert "was not cancelled" in caplog.text
     assert "Playwright Check Suites only" in caplog.text
 
 
-def test_kill_is_bounded(checkly: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pitfall 40."""
-    monkeypatch.setattr(triggers, "KILL_SECONDS", 0.5)
+def test_kill_is_bounded(
+    checkly: Emulator,
+    airflow_says: AirflowSays,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Airflow would cut off a slow `on_kill` without a word; ours says so first."""
+    monkeypatch.setattr(triggers, "ON_KILL_SECONDS", 0.5)
+    monkeypatch.setattr(triggers, "ON_KILL_CANCEL_SECONDS", 2)
     ids = start(NEVER_ENDS)
+    airflow_says("failed", ids)
     checkly.fail(method="POST", path="cancel", delay=5)
-
-    trigger = ChecklySessionTrigger(CONN, ids, in_seconds(60), cancel_on_kill=True)
-    monkeypatch.setattr(trigger, "_is_awaited", nobody_waits)
-    trigger.task_instance = TI  # type: ignore[assignment]
-    began = time.monotonic()
-    asyncio.run(trigger.on_kill())
-    assert time.monotonic() - began < 4
+    asyncio.run(trigger_of(ids).on_kill())
+    assert "Cancelling timed out" in caplog.text

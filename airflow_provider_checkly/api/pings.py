@@ -1,4 +1,4 @@
-"""Pings of heartbeat monitors: an address that holds a token, which no error and no log may show."""
+"""Pings of heartbeat monitors. Their URL holds a token, so no error and no log shows it."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import requests
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_exponential
 
 from airflow_provider_checkly.api import transport
-from airflow_provider_checkly.api.errors import ChecklyRefused, ChecklyUnreachable, InvalidInput
-from airflow_provider_checkly.api.wire import USER_AGENT
+from airflow_provider_checkly.api.http import USER_AGENT
+from airflow_provider_checkly.exceptions import ChecklyRefused, ChecklyUnreachable, InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-TRIES: Final = 4
-FIRST_PAUSE: Final = 0.5
+MAX_TRIES: Final = 4
+FIRST_PAUSE_SECONDS: Final = 0.5
 SECONDS_PER_TRY: Final = 5.0
-SECONDS: Final = 20.0
-LONGEST_SOURCE: Final = 500
+MAX_SECONDS: Final = 20.0
+MAX_SOURCE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """One ping; its `repr` hides the address.
+    """One ping; its `repr` hides the URL.
 
-    :param source: where it comes from, as Checkly shows it beside the ping.
+    :param source: the origin of the ping, which Checkly shows beside it.
     """
 
     url: str = field(repr=False)
@@ -35,14 +35,14 @@ class Ping:
     source: str
 
     def headers(self) -> Mapping[str, str]:
-        """Return the headers; Checkly reads the source from `Origin`."""
-        return {"Origin": quote(self.source, safe="/:+@ ")[:LONGEST_SOURCE], "User-Agent": USER_AGENT}
+        """Return the headers; Checkly reads the source of a ping from `Origin`."""
+        return {"Origin": quote(self.source, safe="/:+@ ")[:MAX_SOURCE], "User-Agent": USER_AGENT}
 
 
 def checked_url(url: object) -> str:
-    """Return an address that can be pinged.
+    """Return a valid ping URL.
 
-    :raises InvalidInput: it cannot; the error does not show it.
+    :raises InvalidInput: it is not valid; the error does not show it.
     """
     text = url.strip() if isinstance(url, str) else ""
     try:
@@ -52,14 +52,14 @@ def checked_url(url: object) -> str:
         usable = False
     if not (usable and text.isprintable() and " " not in text):
         raise InvalidInput(
-            "The heartbeat's URL is none (it is not shown, since it is a secret). It looks like "
-            "https://ping.checklyhq.com/ with a token behind; did a template render to nothing?"
+            "The ping URL of the heartbeat is not valid (it is not shown, since it is a secret). Expected is "
+            "https://ping.checklyhq.com/ followed by a token. Did a template render to an empty string?"
         )
     return text
 
 
 def _transient(error: BaseException) -> bool:
-    return isinstance(error, ChecklyUnreachable | ChecklyRefused) and error.transient
+    return isinstance(error, ChecklyUnreachable | ChecklyRefused) and error.retryable
 
 
 def _send(ping: Ping) -> None:
@@ -72,23 +72,21 @@ def _send(ping: Ping) -> None:
         ):
             status = answer.status_code
     except (requests.RequestException, OSError, ValueError) as error:
-        # the text of a library's error may hold the address
-        raise ChecklyUnreachable(
-            f"The heartbeat's ping did not reach Checkly ({type(error).__name__})."
-        ) from None
+        # the error text of a library may hold the URL
+        raise ChecklyUnreachable(f"The ping did not reach Checkly ({type(error).__name__}).") from None
     if status not in range(200, 300):
-        raise ChecklyRefused(f"Checkly answered {status} to the heartbeat's ping.", status=status)
+        raise ChecklyRefused(f"Checkly responded {status} to the ping.", status=status)
 
 
 def send(ping: Ping) -> None:
-    """Send a ping, again where that may help: four times, and for 20 seconds at most.
+    """Send a ping, with retries: at most four tries and 20 seconds.
 
-    :raises ChecklyRefused: the last answer was no.
-    :raises ChecklyUnreachable: no answer came.
+    :raises ChecklyRefused: the last response had an error status.
+    :raises ChecklyUnreachable: no response arrived.
     """
     Retrying(
         retry=retry_if_exception(_transient),
-        stop=stop_after_attempt(TRIES) | stop_after_delay(SECONDS),
-        wait=wait_exponential(multiplier=FIRST_PAUSE, max=4),
+        stop=stop_after_attempt(MAX_TRIES) | stop_after_delay(MAX_SECONDS),
+        wait=wait_exponential(multiplier=FIRST_PAUSE_SECONDS, max=4),
         reraise=True,
     )(_send, ping)

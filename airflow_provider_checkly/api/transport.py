@@ -1,147 +1,188 @@
-"""Two small senders, requests and aiohttp, and the two loops that drive a wait.
+"""Two senders, one on requests and one on aiohttp, and the loops that run a request or a wait with them.
 
-Both take proxies and certificates from the environment in the same way, verify TLS, never follow a redirect,
-and leave `.netrc` alone (it would replace the key).
+Both take proxies and certificates from `environment`, verify TLS, never follow a redirect, and ignore
+`.netrc`, which would replace the key.
 """
 
 from __future__ import annotations
 
 import asyncio
+import http.client
 import os
 import re
+import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import cache, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import requests
 import urllib3
 import yarl
+from requests.adapters import HTTPAdapter
 from tenacity import AsyncRetrying, Retrying
 
-from airflow_provider_checkly.api.adapter import BoundedAdapter, ends_after
-from airflow_provider_checkly.api.errors import ChecklyError, ChecklyUnreachable, ChecklyUnreadable
-from airflow_provider_checkly.api.retry import repeats
-from airflow_provider_checkly.api.wire import Account, Request, Response
+from airflow_provider_checkly.api import environment
+from airflow_provider_checkly.api.http import Credentials, Request, Response
+from airflow_provider_checkly.api.rate_limit import OVERTIME_SECONDS
+from airflow_provider_checkly.api.retry import retrying
+from airflow_provider_checkly.api.text import one_line
+from airflow_provider_checkly.exceptions import ChecklyError, ChecklyUnreachable, ChecklyUnreadable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
-    from airflow_provider_checkly.api.calls import Call
-    from airflow_provider_checkly.api.waiting import Answer, Plan, Waited
+    from airflow_provider_checkly.api.endpoints import Endpoint
+    from airflow_provider_checkly.api.polling import Answer, Steps, WaitResult
+    from airflow_provider_checkly.api.rate_limit import AsyncSender
 
 T = TypeVar("T")
 Sender: TypeAlias = Callable[[Request, float], Response]
-"""Sends one request, once; returns the answer, whatever its status, or raises ChecklyUnreachable.
+"""Send one request once; return the response, whatever its status, or raise ChecklyUnreachable.
 
-A long poll takes little more than the seconds given.
+A long poll takes little more than the given seconds.
 """
-AsyncSender: TypeAlias = Callable[[Request, float], Awaitable[Response]]
-"""The same, without blocking the event loop."""
 
 CONNECT_SECONDS: Final = 10.0
-OVERTIME: Final = 5.0
-"""Seconds that a request may take beyond its patience."""
-LARGEST_BODY: Final = 32 * 1024 * 1024
-CHUNK: Final = 64 * 1024
-CREDENTIALS: Final = re.compile(r"//[^/\s]*@")
-NEVER_TAKEN: Final = (
+MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+MAX_INLINE_BYTES: Final = 128 * 1024
+CHUNK_BYTES: Final = 64 * 1024
+MIN_REDACTED: Final = 8
+"""Characters of a key that is replaced in responses; real keys are much longer."""
+URL_CREDENTIALS: Final = re.compile(r"//[^/\s]*@")
+NEVER_PROCESSED: Final = (
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,
     aiohttp.ClientHttpProxyError,
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.ConnectTimeoutError,
 )
+MISCONFIGURED: Final = (
+    ssl.SSLCertVerificationError,
+    urllib3.exceptions.LocationValueError,
+    UnicodeError,
+)
+"""Beside any `ValueError` of a library itself."""
+REASONS: Final[dict[str, tuple[type[BaseException], ...]]] = {
+    "its certificate is not trusted ({})": (ssl.SSLCertVerificationError,),
+    "the TLS handshake failed ({})": (ssl.SSLError,),
+    "its host name cannot be resolved": (socket.gaierror,),
+    "the proxy refused the connection": (aiohttp.ClientHttpProxyError,),
+    "no complete response in time": (TimeoutError, requests.Timeout),
+    "the connection ended before the response was complete": (
+        http.client.RemoteDisconnected,
+        http.client.IncompleteRead,
+        aiohttp.ServerDisconnectedError,
+        aiohttp.ClientPayloadError,
+    ),
+    "the response is not valid HTTP": (
+        http.client.HTTPException,
+        urllib3.exceptions.DecodeError,
+        aiohttp.ClientResponseError,
+    ),
+}
+"""The first that fits explains why no response arrived."""
 
 
-def proxy_for(url: str) -> str | None:
-    """Return the proxy that the environment names for an address, e.g. by HTTPS_PROXY and NO_PROXY."""
-    parts = urlsplit(url)
-    proxies = getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if not proxy or proxy_bypass(parts.netloc.rpartition("@")[2]):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+class TlsAdapter(HTTPAdapter):
+    """Connections that verify certificates with our TLS context, also through proxies."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Create the pool of direct connections."""
+        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> urllib3.ProxyManager:
+        """Create the pool of connections through a proxy."""
+        kwargs |= {"ssl_context": self._context, "proxy_ssl_context": self._context}
+        manager: urllib3.ProxyManager = super().proxy_manager_for(*args, **kwargs)
+        return manager
+
+    def cert_verify(self, conn: Any, *_: object) -> None:
+        """Leave trust to the context; `requests` would add certifi's certificates to it."""
+        conn.cert_reqs = "CERT_REQUIRED"
 
 
-def certificates() -> str | None:
-    """Return the certificate bundle that the environment names, for both transports."""
-    names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-    return next((found for name in names if (found := os.environ.get(name))), None)
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and all that lies beneath the wrappers of the libraries."""
+    seen: list[BaseException] = []
+    layer: list[object] = [error]
+    while layer:
+        found = [each for each in layer if isinstance(each, BaseException) and each not in seen]
+        seen += found
+        yield from found
+        layer = [
+            beneath
+            for each in found
+            for beneath in (
+                *each.args,
+                getattr(each, "reason", None),
+                getattr(each, "original_error", None),
+                each.__cause__,
+                each.__context__,
+            )
+        ]
 
 
-@cache
-def _tls(bundle: str | None) -> ssl.SSLContext:
-    if bundle and Path(bundle).is_dir():
-        return ssl.create_default_context(capath=bundle)
-    return ssl.create_default_context(cafile=bundle)
+def _detail(cause: BaseException) -> str:
+    return str(getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or "").rstrip(".")
 
 
-def _trusted() -> ssl.SSLContext:
-    """Return what verifies certificates.
-
-    :raises ChecklyUnreachable: the bundle that the environment names cannot be read.
-    """
-    bundle = certificates()
-    try:
-        return _tls(bundle)
-    except OSError as error:
-        raise ChecklyUnreachable(
-            f"The certificates that the environment names cannot be read: {bundle} ({error}).",
-            taken=False,
-            hopeless=True,
-        ) from error
+def _reason(causes: Sequence[BaseException]) -> str:
+    """Return in plain words why no response arrived."""
+    for words, kinds in REASONS.items():
+        if found := [cause for cause in causes if isinstance(cause, kinds)]:
+            return words.format(next(filter(None, map(_detail, found)), "")).replace(" ()", "")
+    numbers = [number for cause in causes if (number := getattr(cause, "errno", None) or 0) > 0]
+    if not numbers and any(isinstance(cause, ConnectionError) for cause in causes):
+        return str(causes[-1]) or "the connection was closed"
+    text = os.strerror(numbers[-1]) if numbers else str(causes[-1])
+    return URL_CREDENTIALS.sub("//", one_line(text[:1].lower() + text[1:]))
 
 
-def _cause(error: Exception) -> object:
-    """Return what lies beneath the wrappers of requests and urllib3; aiohttp has none."""
-    cause = getattr(error.args[0], "reason", None) if error.args else None
-    if isinstance(cause, urllib3.exceptions.ProxyError):
-        cause = cause.original_error
-    return cause.args[0] if isinstance(cause, urllib3.exceptions.SSLError) and cause.args else cause
-
-
-def _unreachable(request: Request, account: Account, error: Exception) -> ChecklyUnreachable:
-    """Return what stands for an error of a library, whose text may hold the password of a proxy."""
-    cause = _cause(error)
-    hopeless = isinstance(error, ValueError) or isinstance(cause, ValueError)
-    never_taken = isinstance(error, NEVER_TAKEN) or isinstance(cause, NEVER_TAKEN)
-    reason = CREDENTIALS.sub("//", str(error)) or "no answer in time"
+def _unreachable(request: Request, credentials: Credentials, error: Exception) -> ChecklyUnreachable:
+    """Return our error for an error of a library, whose text may hold the password of a proxy."""
+    causes = list(_causes(error))
+    misconfigured = isinstance(error, ValueError) or any(isinstance(cause, MISCONFIGURED) for cause in causes)
+    never_processed = any(
+        isinstance(cause, NEVER_PROCESSED) or "Tunnel connection failed" in str(cause) for cause in causes
+    )
     return ChecklyUnreachable(
-        f"{request}: no whole answer from {account.base_url} ({type(error).__name__}: {reason[:300]}).",
-        taken=not (hopeless or never_taken or "Tunnel connection failed" in str(cause)),
-        hopeless=hopeless,
+        f"{request}: no response from {credentials.base_url}: {_reason(causes)}.",
+        maybe_processed=not (misconfigured or never_processed),
+        retryable=not misconfigured,
     )
 
 
-def _without_key(account: Account, response: Response) -> Response:
-    """Return an answer that does not hold the key: a server may repeat what it was sent."""
-    key = account.api_key.encode()
-    return replace(response, body=response.body.replace(key, b"***")) if key in response.body else response
+def _without_key(credentials: Credentials, response: Response) -> Response:
+    """Return a response without the key, which a server may echo; a short key could be part of any word."""
+    key = credentials.api_key.encode()
+    if len(key) < MIN_REDACTED or key not in response.body:
+        return response
+    return replace(response, body=response.body.replace(key, b"***"))
 
 
 def _check_size(request: Request, body: bytearray) -> None:
-    if len(body) > LARGEST_BODY:
-        text = f"{request}: the answer is larger than {LARGEST_BODY >> 20} MiB."
+    if len(body) > MAX_BODY_BYTES:
+        text = f"{request}: the response is larger than {MAX_BODY_BYTES >> 20} MiB."
         raise ChecklyUnreadable(text, of_trigger=not request.repeatable)
 
 
 def open_session(url: str, headers: Mapping[str, str]) -> requests.Session:
-    """Return a session for one host, with what the environment says of proxies and certificates, no more."""
+    """Return a session for one host; of the environment, only proxies and certificates count."""
     session = requests.Session()
     session.trust_env = False
     session.headers.update(headers)
-    session.verify = certificates() or True
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, BoundedAdapter())
-    if proxy := proxy_for(url):
+    session.headers["Accept-Encoding"] = environment.ENCODINGS
+    session.mount("https://", TlsAdapter(environment.tls_context()))
+    if proxy := environment.proxy_for(url):
         session.proxies = {"http": proxy, "https": proxy}
     return session
 
@@ -157,44 +198,34 @@ def _exchange(session: requests.Session, url: str, request: Request, limit: floa
         allow_redirects=False,
         stream=True,
     ) as answer:
-        raw: Any = answer.raw  # our adapter leaves the socket there
-        with ends_after(raw.socket, started + limit - time.monotonic()):
-            while chunk := raw.read1(CHUNK, decode_content=True):
-                body += chunk
-                _check_size(request, body)
-    if time.monotonic() - started > limit:
-        raise TimeoutError(f"the answer was not whole after {limit:.0f} s")
+        while chunk := answer.raw.read1(CHUNK_BYTES, decode_content=True):
+            body += chunk
+            _check_size(request, body)
+            if time.monotonic() - started > limit:
+                raise TimeoutError(f"the response was not complete after {limit:.0f} s")
     sized = "Content-Length" in answer.headers or "Transfer-Encoding" in answer.headers
     if answer.status_code in {200, 201} and not sized and not body:
-        raise ConnectionError("the connection ended within the headers")  # http.client takes it for their end
+        raise ConnectionError("the connection ended within the headers")  # http.client does not notice
     return Response(request, answer.status_code, answer.headers, bytes(body), time.monotonic() - started)
 
 
 @contextmanager
-def requests_sender(account: Account, margin: float) -> Iterator[Sender]:
+def requests_sender(credentials: Credentials, margin: float) -> Iterator[Sender]:
     """Open a sender that blocks its thread, for workers.
 
-    :param margin: seconds that an answer may take beyond the time Checkly may hold it.
+    :param margin: seconds that a response may take beyond the time Checkly may hold it back.
     """
 
-    def send(request: Request, patience: float) -> Response:
-        longest = max(patience, 0) + OVERTIME if request.hold else margin
+    def send(request: Request, retry_seconds: float) -> Response:
+        longest = max(retry_seconds, 0) + OVERTIME_SECONDS if request.hold else margin
         limit = min(request.hold + margin, longest)
         try:
-            return _without_key(account, _exchange(session, account.url(request), request, limit))
+            return _without_key(credentials, _exchange(session, credentials.url(request), request, limit))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise _unreachable(request, account, error) from None
+            raise _unreachable(request, credentials, error) from None
 
-    _trusted()
-    with open_session(account.base_url, account.headers()) as session:
+    with open_session(credentials.base_url, credentials.headers()) as session:
         yield send
-
-
-def _http_proxy(url: str) -> str | None:
-    proxy = proxy_for(url)
-    if proxy and not proxy.lower().startswith(("http://", "https://")):
-        raise ValueError("aiohttp speaks to http proxies only: see the environment's HTTPS_PROXY, ALL_PROXY")
-    return proxy
 
 
 async def _aexchange(
@@ -217,90 +248,99 @@ async def _aexchange(
 
 
 @asynccontextmanager
-async def aiohttp_sender(account: Account, margin: float) -> AsyncIterator[AsyncSender]:
+async def aiohttp_sender(credentials: Credentials, margin: float) -> AsyncIterator[AsyncSender]:
     """Open a sender that does not block the event loop, for triggerers.
 
-    :param margin: seconds that an answer may take beyond the time Checkly may hold it.
+    :param margin: seconds that a response may take beyond the time Checkly may hold it back.
     """
 
-    async def send(request: Request, patience: float) -> Response:
-        limit = min(request.hold + margin, max(patience, 0) + OVERTIME)  # aiohttp takes 0 for no limit
+    async def send(request: Request, retry_seconds: float) -> Response:
+        # 0 means no limit to aiohttp
+        limit = min(request.hold + margin, max(retry_seconds, 0) + OVERTIME_SECONDS)
         try:
             return _without_key(
-                account, await _aexchange(session, account.url(request), proxy(), request, limit)
+                credentials, await _aexchange(session, credentials.url(request), proxy(), request, limit)
             )
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _unreachable(request, account, error) from None
+            raise _unreachable(request, credentials, error) from None
 
-    # reading the environment costs as much as a request
-    proxy = cache(partial(_http_proxy, account.base_url))
-    connector = aiohttp.TCPConnector(limit=0, ssl=await asyncio.to_thread(_trusted))
+    # reading the environment takes as long as a request
+    proxy = cache(partial(environment.proxy_for, credentials.base_url))
+    context = await asyncio.to_thread(environment.tls_context)
+    connector = aiohttp.TCPConnector(limit=0, ssl=context, resolver=aiohttp.ThreadedResolver())
     jar = aiohttp.DummyCookieJar()
     async with aiohttp.ClientSession(
-        connector=connector, cookie_jar=jar, headers=account.headers()
+        connector=connector, cookie_jar=jar, headers=credentials.headers()
     ) as session:
         yield send
 
 
-def send(sender: Sender, call: Call[T], patience: float) -> T:
-    """Send a request, again where that may help, and return what its answer says.
+def send(sender: Sender, endpoint: Endpoint[T], retry_seconds: float) -> T:
+    """Send a request, with retries, and return what its response says.
 
-    :param patience: seconds after which it is not sent again.
-    :raises ChecklyError: what the last try said.
+    :param retry_seconds: how long the request may be repeated.
+    :raises ChecklyError: the error of the last try.
     """
-    end = time.monotonic() + patience
+    end = time.monotonic() + retry_seconds
 
     def once() -> T:
-        return call.read(sender(call.request, end - time.monotonic()))
+        return endpoint.read(sender(endpoint.request, end - time.monotonic()))
 
-    return repeats(Retrying, call.request, patience)(once)
+    return retrying(Retrying, endpoint.request, retry_seconds)(once)
 
 
-async def asend(sender: AsyncSender, call: Call[T], patience: float) -> T:
-    """Do what `send` does, without blocking the event loop.
+async def asend(sender: AsyncSender, endpoint: Endpoint[T], retry_seconds: float) -> T:
+    """Send as `send` does, without blocking the event loop.
 
-    Tenacity comes in after a first failure only: a thousand waits hardly ever need it, and it costs much.
+    Tenacity is entered only after a first failure: most requests succeed, and it costs as much as a request.
     """
-    end = time.monotonic() + patience
+    end = time.monotonic() + retry_seconds
     try:
-        return call.read(await sender(call.request, patience))
+        return await _read(endpoint, await sender(endpoint.request, retry_seconds))
     except ChecklyError as error:
         failed = [error]
 
     async def again() -> T:
         if failed:
             raise failed.pop()
-        return call.read(await sender(call.request, end - time.monotonic()))
+        return await _read(endpoint, await sender(endpoint.request, end - time.monotonic()))
 
-    return await repeats(AsyncRetrying, call.request, end - time.monotonic())(again)
+    return await retrying(AsyncRetrying, endpoint.request, end - time.monotonic())(again)
 
 
-def drive(plan: Plan, sender: Sender) -> Waited:
-    """Carry a wait out."""
+async def _read(endpoint: Endpoint[T], response: Response) -> T:
+    """Read a response; a large one in a thread, since decoding it would block the event loop."""
+    if len(response.body) < MAX_INLINE_BYTES:
+        return endpoint.read(response)
+    return await asyncio.to_thread(endpoint.read, response)
+
+
+def run(steps: Steps, sender: Sender) -> WaitResult:
+    """Run a wait."""
     answer: Answer | None = None
     while True:
         try:
-            ask = plan.send(answer)
+            poll = steps.send(answer)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]  # typeshed has Any here
-        time.sleep(ask.pause)
+        time.sleep(poll.pause)
         try:
-            answer = send(sender, ask.call, ask.patience)
+            answer = send(sender, poll.endpoint, poll.retry_seconds)
         except ChecklyError as error:
             answer = error
 
 
-async def adrive(plan: Plan, sender: AsyncSender) -> Waited:
-    """Do what `drive` does, without blocking the event loop."""
+async def arun(steps: Steps, sender: AsyncSender) -> WaitResult:
+    """Run a wait, without blocking the event loop."""
     answer: Answer | None = None
     while True:
         try:
-            ask = plan.send(answer)
+            poll = steps.send(answer)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]  # typeshed has Any here
-        if ask.pause:
-            await asyncio.sleep(ask.pause)
+        if poll.pause:
+            await asyncio.sleep(poll.pause)
         try:
-            answer = await asend(sender, ask.call, ask.patience)
+            answer = await asend(sender, poll.endpoint, poll.retry_seconds)
         except ChecklyError as error:
             answer = error

@@ -14,21 +14,45 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
-from airflow_provider_checkly.emulator.background import DEFAULT_ACCOUNT, DEFAULT_KEY, Emulator
-from airflow_provider_checkly.emulator.checks import BadChecks, is_uuid, load_checks
-from airflow_provider_checkly.emulator.locations import DEFAULT_PRIVATE
-from airflow_provider_checkly.emulator.records import Record, log_line
+from airflow_provider_checkly.emulator.accounts import DEFAULT_LOCATION, ROLES
+from airflow_provider_checkly.emulator.checks import BadChecks, load_checks
+from airflow_provider_checkly.emulator.controls import Record, log_line
+from airflow_provider_checkly.emulator.emulator import DEFAULT_ACCOUNT, DEFAULT_KEY, Emulator
+from airflow_provider_checkly.emulator.http import is_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from airflow_provider_checkly.emulator.accounts import Role
     from airflow_provider_checkly.emulator.checks import Check
 
 LAST_PORT: Final = 65535
+EPILOG: Final = """\
+checks in FILE:
+  [{"id": "c0000000-0000-4000-8000-000000000099", "name": "Homepage", "tags": ["shop"], "seconds": 2,
+    "outcome": "passed", "timeline": [[0, "passing"], [60, "failing"], [120, "passing"]], "every": 10}]
+  outcome   how a triggered run ends: passed, failed, degraded, timed_out, cancelled or never
+  timeline  the status by seconds after the start, for /v1/check-statuses: passing, failing or degraded;
+            a check without one has never run until it is triggered
+  every     seconds between scheduled runs, which keep the status fresh; 0 for those of the timeline only
+  availability  what /v1/reporting says in percent, if not what follows from the runs
+  also: checkType, groupTags, activated, locations, attempts
+
+controls, without a key:
+  PUT    /_emulator/check-statuses/<check id>  {"status": "failing"}
+  POST   /_emulator/faults    {"method": "GET", "path": "completion", "status": 503, "times": 3}
+  GET    /_emulator/faults    DELETE removes them
+  GET    /_emulator/requests  DELETE removes them
+  http://127.0.0.1:<port>/ shows all sessions in the browser.
+"""
+
+
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Shows defaults, and the examples as they are written."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM; the exit code is 0, 1 if the port is taken, 2 for bad arguments."""
+    """Serve until SIGINT or SIGTERM; return 0, or 1 if the port is taken. Bad arguments exit with 2."""
     options = _parser().parse_args(argv)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -36,11 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     _allow_many_connections()
     with contextlib.ExitStack() as stack:
         try:
-            checkly = stack.enter_context(_emulator(options))
+            emulator = stack.enter_context(_emulator(options))
         except OSError as problem:
             _say(f"cannot listen on port {options.port}: {os.strerror(problem.errno or 0)}", sys.stderr)
             return 1
-        _say(_welcome(checkly), sys.stdout)
+        _say(_welcome(emulator), sys.stdout)
         stop.wait()
     return 0
 
@@ -52,9 +76,10 @@ def _emulator(options: argparse.Namespace) -> Emulator:
         rate_limit=options.rate_limit,
         retry_after=options.retry_after,
         api_key=options.api_key,
+        keys=dict(options.key or ()),
         account_id=options.account_id,
         host_port=options.port,
-        private_locations=options.private_location or [DEFAULT_PRIVATE],
+        private_locations=options.private_location or [DEFAULT_LOCATION],
         rca=options.rca,
         log=_log,
     )
@@ -73,44 +98,59 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_checkly.emulator",
         description="A local Checkly on 127.0.0.1, for trying things out and for tests.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        epilog=EPILOG,
+        formatter_class=HelpFormatter,
     )
     parser.add_argument("--port", type=_port, default=0, help="port to listen on; 0 picks a free one")
-    parser.add_argument("--api-key", type=_key, default=DEFAULT_KEY, help="the one key that is accepted")
+    _add_keys(parser)
     parser.add_argument(
-        "--account-id", type=_account, default=DEFAULT_ACCOUNT, help="the one account, a UUID"
+        "--checks", type=_checks, metavar="FILE", help="JSON list of checks that replaces the default checks"
+    )
+    parser.add_argument("--speed", type=_speed, default=1.0, help="divides the duration of checks")
+    parser.add_argument(
+        "--rate-limit", type=_whole, default=600, help="requests per 60 seconds; 0 for no limit at all"
     )
     parser.add_argument(
-        "--checks", type=_checks, metavar="FILE", help="JSON list of checks, not the default fleet"
-    )
-    parser.add_argument("--speed", type=_speed, default=1.0, help="divides how long checks take")
-    parser.add_argument(
-        "--rate-limit", type=_whole, default=600, help="requests per 60 seconds; 0 for no limit"
-    )
-    parser.add_argument(
-        "--retry-after", type=_seconds, default=0, help="seconds a 408 asks for; none for no header"
+        "--retry-after", type=_seconds, default=0, help="Retry-After of a 408 in seconds; none for no header"
     )
     parser.add_argument(
         "--private-location",
         action="append",
         metavar="SLUG",
-        help=f"a private location for test sessions, may be repeated; {DEFAULT_PRIVATE} if there is none",
+        help=f"a private location for test sessions, may be repeated (default: {DEFAULT_LOCATION})",
     )
     parser.add_argument(
-        "--no-rca", dest="rca", action="store_false", help="refuse root-cause analyses as a small plan does"
+        "--no-rca",
+        dest="rca",
+        action="store_false",
+        help="refuse root-cause analyses, as plans without them do",
     )
     return parser
 
 
+def _add_keys(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--api-key", type=_key, default=DEFAULT_KEY, help="the key that may do everything")
+    parser.add_argument(
+        "--key",
+        action="append",
+        type=_role_of_key,
+        metavar="KEY=ROLE",
+        help=f"another key, may be repeated; the role is one of {', '.join(ROLES)}",
+    )
+    parser.add_argument(
+        "--account-id", type=_account, default=DEFAULT_ACCOUNT, help="the only account, a UUID"
+    )
+
+
 def _whole(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
     return int(text)
 
 
 def _port(text: str) -> int:
     if _whole(text) > LAST_PORT:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port")
     return int(text)
 
 
@@ -121,7 +161,7 @@ def _seconds(text: str) -> int | None:
 def _speed(text: str) -> float:
     speed = float(text)
     if not 0 < speed < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not above 0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return speed
 
 
@@ -131,9 +171,17 @@ def _key(text: str) -> str:
     return text
 
 
+def _role_of_key(text: str) -> tuple[str, Role]:
+    key, _, word = text.rpartition("=")
+    for role in ROLES:
+        if role == word:
+            return _key(key), role
+    raise argparse.ArgumentTypeError(f"{text!r} is not KEY=ROLE with a role of {', '.join(ROLES)}")
+
+
 def _account(text: str) -> str:
     if not is_uuid(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no UUID")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a UUID")
     return text
 
 
@@ -145,26 +193,26 @@ def _checks(text: str) -> tuple[Check, ...]:
 
 
 def _allow_many_connections() -> None:
-    """Every long poll holds a connection open: take as many files as the system allows."""
+    """Raise the limit of open files as far as the system allows: every long poll holds a connection open."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):  # some systems call the limit infinite, then refuse that
+    with contextlib.suppress(ValueError, OSError):  # some systems report an infinite limit, then refuse it
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _welcome(checkly: Emulator) -> str:
+def _welcome(emulator: Emulator) -> str:
     lines = [
-        f"URL      {checkly.url}",
-        f"API key  {checkly.api_key}",
-        f"Account  {checkly.account_id}",
-        f"export AIRFLOW_CONN_CHECKLY_DEFAULT={shlex.quote(checkly.connection_json)}",
+        f"URL      {emulator.url}",
+        f"API key  {emulator.api_key}",
+        f"Account  {emulator.account_id}",
+        f"export AIRFLOW_CONN_CHECKLY_DEFAULT={shlex.quote(emulator.connection_json)}",
         "",
-        *_table(checkly.model.checks),
+        *_table(emulator.model.checks),
     ]
     return "\n".join(lines)
 
 
 def _table(checks: Iterable[Check]) -> list[str]:
-    """Line the checks up in columns."""
+    """Return the checks in aligned columns."""
     rows = [("ID", "TYPE", "OUTCOME", "SECONDS", "LOCATIONS", "NAME", "TAGS"), *map(_row, checks)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

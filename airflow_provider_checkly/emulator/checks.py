@@ -1,21 +1,24 @@
-"""A check as it is set up at Checkly, plus what the emulator needs to know to run it; read from JSON."""
+"""Checks as they are set up at Checkly, and how each type of check behaves in the emulator."""
 
 from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
-from uuid import UUID
+
+from airflow_provider_checkly.emulator import result_details
+from airflow_provider_checkly.emulator.http import JSON, is_number, is_text, is_uuid, is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
+    from airflow_provider_checkly.emulator.result_details import AssetType, ResultContext
 
+    DetailsFunction: TypeAlias = Callable[[ResultContext], dict[str, JSON]]
 
-# What kind of check it is, in the words of the v2 API.
+# In the words of the v2 API.
 CheckType: TypeAlias = Literal[
     "AGENTIC",
     "API",
@@ -33,14 +36,183 @@ CheckType: TypeAlias = Literal[
 ]
 # How every run of a check ends; "never" stays unfinished until it is cancelled.
 Outcome: TypeAlias = Literal["passed", "failed", "degraded", "timed_out", "cancelled", "never"]
+# What the results of a check come to.
+Status: TypeAlias = Literal["passing", "failing", "degraded"]
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file that a run leaves behind; `entry` is its path in the archive, where it is stored in one."""
+
+    type: AssetType
+    name: str
+    content_type: str
+    entry: str | None = None
+
+
+LOG: Final = Asset("log", "job-log.txt", "text/plain")
+REPORT: Final = Asset("report", "playwright-report.json", "application/json")
+TRACE: Final = Asset("trace", "trace.zip", "application/zip", "test-results/failed-test/trace.zip")
+VIDEO: Final = Asset("video", "video.webm", "video/webm", "test-results/failed-test/video.webm")
+SCREENSHOT: Final = Asset("screenshot", "failed.png", "image/png", "test-results/failed-test/failed.png")
+LAST_PAGE: Final = Asset("screenshot", "failed.png", "image/png")
+CAPTURE: Final = Asset("pcap", "capture.pcap", "application/vnd.tcpdump.pcap")
+
+# Playwright colours its messages, also where nobody sees the colours.
+RED, GREEN, DIM, PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[2m", "\x1b[39m"
+NOT_VISIBLE: Final = (
+    f"Error: {DIM}expect({PLAIN}{RED}locator{PLAIN}{DIM}).{PLAIN}toBeVisible{DIM}(){PLAIN} failed\n\n"
+    f"Locator: getByRole('heading', {{ name: 'Welcome' }})\nExpected: {GREEN}visible{PLAIN}\n"
+    f"Received: {RED}<element(s) not found>{PLAIN}\nTimeout:  5000ms"
+)
+NOT_EQUAL: Final = (
+    f"Error: {DIM}expect({PLAIN}{RED}received{PLAIN}{DIM}).{PLAIN}toBe{DIM}({PLAIN}{GREEN}expected{PLAIN}"
+    f"{DIM}){PLAIN}\n\nExpected: {GREEN}201{PLAIN}\nReceived: {RED}500{PLAIN}"
+)
+WRONG_TITLE: Final = (
+    f"Error: {DIM}expect({PLAIN}{RED}page{PLAIN}{DIM}).{PLAIN}toHaveTitle{DIM}({PLAIN}"
+    f'{GREEN}expected{PLAIN}{DIM}){PLAIN} failed\n\nExpected: {GREEN}"Your order"{PLAIN}\n'
+    f'Received: {RED}"Something went wrong"{PLAIN}\nTimeout:  5000ms'
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TypeOfCheck:
+    """How a type of check behaves.
+
+    `error` is the message of a failed run; `details` are the key and the shape of its results' details, which
+    test sessions have only with `details_in_tests`; `files` are left behind by every run, `failure_files` by
+    one that went wrong. With `whole_run` the response time is that of the run, else that of the operation, a
+    part of it. One without `runs` is never started by Checkly; `cancellable` ones can be stopped.
+    """
+
+    error: str = ""
+    details: tuple[str, DetailsFunction] | None = None
+    details_in_tests: bool = True
+    files: tuple[Asset, ...] = ()
+    failure_files: tuple[Asset, ...] = ()
+    whole_run: bool = False
+    has_url: bool = False
+    runs: bool = True
+    cancellable: bool = False
+
+
+# Checkly's document has no details of DNS, ICMP, TCP and URL monitors: the error group says what failed.
+CHECK_TYPES: Final[Mapping[CheckType, TypeOfCheck]] = {
+    "API": TypeOfCheck(
+        error="Assertion failed: status code equals 200, received 503",
+        details=("apiCheckResult", result_details.api_json),
+        files=(LOG,),
+        failure_files=(CAPTURE,),
+        has_url=True,
+    ),
+    "URL": TypeOfCheck(error="Assertion failed: status code is less than 400, received 503", has_url=True),
+    "BROWSER": TypeOfCheck(
+        error=NOT_VISIBLE,
+        details=("browserCheckResult", result_details.browser_json),
+        files=(LOG, REPORT),
+        failure_files=(TRACE, VIDEO, SCREENSHOT),
+        whole_run=True,
+    ),
+    "MULTI_STEP": TypeOfCheck(
+        error=NOT_EQUAL,
+        details=("multiStepCheckResult", result_details.multi_step_json),
+        files=(LOG, REPORT),
+        failure_files=(TRACE,),
+        whole_run=True,
+    ),
+    "PLAYWRIGHT": TypeOfCheck(
+        error=WRONG_TITLE,
+        details=("playwrightCheckResult", result_details.playwright_json),
+        files=(LOG, REPORT),
+        failure_files=(TRACE, VIDEO, SCREENSHOT),
+        whole_run=True,
+        cancellable=True,
+    ),
+    "AGENTIC": TypeOfCheck(
+        error="The order confirmation never appeared after the form was sent",
+        details=("agenticCheckResult", result_details.agentic_json),
+        files=(LOG,),
+        failure_files=(LAST_PAGE,),
+        whole_run=True,
+    ),
+    "TRACEROUTE": TypeOfCheck(
+        error="shop.example.com was not reached within 30 hops",
+        details=("tracerouteCheckResult", result_details.traceroute_json),
+        details_in_tests=False,
+    ),
+    "GRPC": TypeOfCheck(
+        error="14 UNAVAILABLE: connect ECONNREFUSED 203.0.113.10:50051",
+        details=("grpcCheckResult", result_details.grpc_json),
+        details_in_tests=False,
+    ),
+    "SSL": TypeOfCheck(
+        error="certificate has expired",
+        details=("sslCheckResult", result_details.ssl_json),
+        details_in_tests=False,
+    ),
+    "TCP": TypeOfCheck(error="connect ECONNREFUSED 203.0.113.10:5432", failure_files=(CAPTURE,)),
+    "DNS": TypeOfCheck(error="queryA ENOTFOUND shop.example.com"),
+    "ICMP": TypeOfCheck(
+        error="100% packet loss: none of 10 packets came back from 203.0.113.10",
+        failure_files=(CAPTURE,),
+    ),
+    "HEARTBEAT": TypeOfCheck(runs=False),
+}
+
+
+class BadChecks(ValueError):
+    """A list of checks cannot be read; the text is one line that names the entry and the field."""
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(is_text(one) for one in value)
+
+
+def _is_timeline(value: object) -> bool:
+    if not isinstance(value, list | tuple) or not all(map(_is_step, value)):
+        return False
+    seconds = [one[0] for one in value]
+    return seconds == sorted(seconds)
+
+
+def _is_step(value: object) -> bool:
+    if not isinstance(value, list | tuple) or len(value) != len(("seconds", "status")):
+        return False
+    return is_number(value[0]) and value[1] in get_args(Status)
+
+
+# What each field of a check must be.
+RULES: Final[Mapping[str, tuple[Callable[[object], bool], str]]] = {
+    "id": (is_uuid, "a UUID"),
+    "name": (is_text, "a text that is not empty"),
+    "checkType": (lambda value: value in get_args(CheckType), f"one of {', '.join(get_args(CheckType))}"),
+    "tags": (_is_texts, "a list of texts"),
+    "groupTags": (_is_texts, "a list of texts"),
+    "activated": (lambda value: isinstance(value, bool), "true or false"),
+    "locations": (lambda value: _is_texts(value) and bool(value), "a list of at least one location"),
+    "seconds": (lambda value: is_number(value) and value != math.inf, "a number of seconds, 0 or more"),
+    "outcome": (lambda value: value in get_args(Outcome), f"one of {', '.join(get_args(Outcome))}"),
+    "attempts": (is_whole, "a whole number, 0 or more"),
+    "timeline": (
+        _is_timeline,
+        f"a list of [seconds, status] in order, status one of {', '.join(get_args(Status))}",
+    ),
+    "every": (lambda value: is_number(value) and value != math.inf, "a number of seconds, 0 or more"),
+    "availability": (lambda value: value is None or is_number(value, 0, 100), "a percentage, or null"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
     """A check of the emulated account; bad values raise BadChecks.
 
-    `seconds` is how long a run takes before `--speed` divides it; `attempts` counts the failed tries that
-    come before the final one. The other names are those of Checkly's API.
+    `seconds` is how long a run takes before `--speed` divides it; `attempts` counts the failed tries before
+    the final one. `timeline` scripts its status: what its scheduled runs come to, by seconds after the start,
+    as in `[[0, "passing"], [60, "failing"], [90, "passing"]]`; `speed` divides them too. Each step is a run,
+    and with `every` there is one more every so many seconds. A check without a timeline runs only when it is
+    triggered. `availability` is what a report says of it in percent, else it follows from its runs. The other
+    names are those of Checkly's API.
     """
 
     id: str
@@ -53,118 +225,46 @@ class Check:
     seconds: float = 1.0
     outcome: Outcome = "passed"
     attempts: int = 0
+    timeline: tuple[tuple[float, Status], ...] = ()
+    every: float = 0.0
+    availability: float | None = None
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            object.__setattr__(self, field.name, _read(field.name, getattr(self, field.name)))
+        for name, (is_good, wanted) in RULES.items():
+            value = getattr(self, name)
+            if not is_good(value):
+                raise BadChecks(f"has a bad {name!r}: {json.dumps(value, default=str)} is not {wanted}")
+        for name in ("tags", "groupTags", "locations"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "timeline", tuple(tuple(step) for step in self.timeline))
+        object.__setattr__(self, "id", self.id.lower())
+
+    @property
+    def type(self) -> TypeOfCheck:
+        """Return how checks of this type behave."""
+        return CHECK_TYPES[self.checkType]
 
     @property
     def eligible(self) -> bool:
-        """Whether a trigger may start it: it is activated, and no heartbeat (those are pinged, never run)."""
-        return self.activated and self.checkType != "HEARTBEAT"
-
-
-class BadChecks(ValueError):
-    """A list of checks cannot be read; the text is one line that names the entry and the field."""
-
-
-def is_uuid(value: object) -> bool:
-    """Tell whether a value is a UUID written the usual way (hex digits in groups of 8-4-4-4-12)."""
-    if not isinstance(value, str) or len(value) != len("00000000-0000-0000-0000-000000000000"):
-        return False
-    try:
-        return str(UUID(value)) == value.lower()
-    except ValueError:
-        return False
-
-
-def _uuid(value: object) -> str:
-    if not is_uuid(value):
-        raise ValueError("a UUID")
-    return str(value).lower()
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError("a text that is not empty")
-    return value
-
-
-def _flag(value: object) -> bool:
-    if value is not True and value is not False:
-        raise ValueError("true or false")
-    return value
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list | tuple) or not all(isinstance(one, str) and one for one in value):
-        raise ValueError("a list of texts")
-    return tuple(value)
-
-
-def _locations(value: object) -> tuple[str, ...]:
-    if not value:
-        raise ValueError("a list of at least one location")
-    return _texts(value)
-
-
-def _seconds(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise ValueError("a number of seconds, 0 or more")
-    return float(value)
-
-
-def _attempts(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError("a whole number, 0 or more")
-    return value
-
-
-def _word(words: tuple[str, ...]) -> Callable[[object], str]:
-    def read(value: object) -> str:
-        if not isinstance(value, str) or value not in words:
-            raise ValueError(f"one of {', '.join(words)}")
-        return value
-
-    return read
-
-
-READERS: Final[Mapping[str, Callable[[object], object]]] = {
-    "id": _uuid,
-    "name": _text,
-    "checkType": _word(get_args(CheckType)),
-    "tags": _texts,
-    "groupTags": _texts,
-    "activated": _flag,
-    "locations": _locations,
-    "seconds": _seconds,
-    "outcome": _word(get_args(Outcome)),
-    "attempts": _attempts,
-}
-
-
-def _read(field: str, value: object) -> object:
-    try:
-        return READERS[field](value)
-    except ValueError as problem:
-        raise BadChecks(f"has a bad {field!r}: {json.dumps(value, default=str)} is not {problem}") from None
+        """Return whether a trigger may start it: it is activated and not a heartbeat, which is pinged."""
+        return self.activated and self.type.runs
 
 
 def parse_check(entry: JSON) -> Check:
-    """Read one check from JSON; the error names the field."""
+    """Return a check read from JSON; the error names the field."""
     if not isinstance(entry, dict):
-        raise BadChecks("is no object")
+        raise BadChecks("is not an object")
     for field in ("id", "name"):
         if field not in entry:
             raise BadChecks(f"has no {field!r}")
     for field in entry:
-        if field not in READERS:
-            raise BadChecks(f"has an unknown field {field!r} (known: {', '.join(READERS)})")
+        if field not in RULES:
+            raise BadChecks(f"has an unknown field {field!r} (known: {', '.join(RULES)})")
     return Check(**entry)  # type: ignore[arg-type]  # Check looks at each value itself
 
 
 def parse_checks(text: str) -> tuple[Check, ...]:
-    """Read a JSON list of checks, e.g. `[{"id": "c0000000-0000-4000-8000-000000000001", "name": "Home"}]`."""
+    """Return the checks of a JSON list such as `[{"id": "<uuid>", "name": "Homepage"}]`."""
     try:
         entries: JSON = json.loads(text)
     except ValueError as problem:
@@ -188,7 +288,7 @@ def _parse_entry(number: int, entry: JSON) -> Check:
 
 
 def load_checks(path: Path) -> tuple[Check, ...]:
-    """Read the checks of a file; the error names the file."""
+    """Return the checks of a file; the error names the file."""
     try:
         return parse_checks(path.read_text(encoding="utf-8"))
     except OSError as problem:

@@ -10,7 +10,7 @@ from deployment import PROCESSES
 from e2e import backends
 from e2e.cluster import DISTRIBUTED, Cluster
 from e2e.stage import Stage
-from e2e.wire import Wire
+from raw_http import RawServer
 
 from airflow_provider_checkly.emulator import Emulator
 
@@ -32,15 +32,15 @@ def staged(kind: Kind, home: Path, ledger: Ledger) -> Iterator[Stage]:
     """Run a deployment: SQLite or PostgreSQL under the LocalExecutor, or the CeleryExecutor with Redis."""
     with ExitStack() as stack:
         checkly = stack.enter_context(Emulator(checks=[]))
-        wire = stack.enter_context(Wire(int(checkly.url.rpartition(":")[2])))
+        proxy = stack.enter_context(RawServer(upstream=checkly.url))
         settings = _sqlite(home, 60) if kind == "sqlite" else _backends(kind, stack)
         own = {"api-server": _sqlite(home, API_SECONDS)} if kind == "sqlite" else {}
         processes = DISTRIBUTED if kind == "celery" else PROCESSES
         airflow = stack.enter_context(Cluster(home, settings, processes, own=own))
-        for connection_id, url in (("checkly_default", checkly.url), ("checkly_wired", wire.url)):
+        for connection_id, url in (("checkly_default", checkly.url), ("checkly_behind_proxy", proxy.url)):
             airflow.api.connect(connection_id, url, checkly.account_id, checkly.api_key)
         airflow.ready()
-        yield Stage(airflow, checkly, wire, ledger)
+        yield Stage(airflow, checkly, proxy, ledger)
 
 
 def _sqlite(home: Path, seconds: int) -> dict[str, str]:

@@ -65,12 +65,12 @@ def lose_checkly(stage: Stage) -> None:
     """Nobody reaches Checkly for a while: held polls break, new connections are refused."""
 
     def outage() -> str:
-        stage.wire.cut()
+        stage.proxy.cut()
         time.sleep(DOWN_SECONDS)
-        stage.wire.mend()
+        stage.proxy.listen()
         return ""
 
-    _during_a_wait(stage, f"Checkly down for {DOWN_SECONDS} s", outage, connection="checkly_wired")
+    _during_a_wait(stage, f"Checkly down for {DOWN_SECONDS} s", outage, connection="checkly_behind_proxy")
 
 
 def freeze_triggerer(stage: Stage, name: str) -> None:

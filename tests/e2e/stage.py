@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from e2e.ledger import Ledger
-    from e2e.wire import Wire
+    from raw_http import RawServer
 
-    from airflow_provider_checkly.emulator.records import Record
+    from airflow_provider_checkly.emulator import Record
 
 LIMIT: Final = 240.0
 LOOK: Final = 5
@@ -32,7 +32,7 @@ class Stage:
 
     airflow: Cluster
     checkly: Emulator
-    wire: Wire
+    proxy: RawServer
     ledger: Ledger
     kept: dict[tuple[str, int], Callable[[], list[str]]] = field(default_factory=dict)
 

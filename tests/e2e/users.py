@@ -9,7 +9,7 @@ import requests
 from e2e.cluster import eventually
 from e2e.stage import Gate, check, endless
 
-from airflow_provider_checkly.api.wire import Account
+from airflow_provider_checkly.api.http import Credentials
 
 if TYPE_CHECKING:
     from e2e.stage import Stage
@@ -150,7 +150,7 @@ def end_sensor(stage: Stage) -> None:
     with stage.ledger.scenario("sensor: mark failed") as entry:
         one = check(300)
         stage.checkly.model.checks = (*stage.checkly.model.checks, one)
-        account = Account(stage.checkly.url, stage.checkly.account_id, stage.checkly.api_key)
+        account = Credentials(stage.checkly.url, stage.checkly.account_id, stage.checkly.api_key)
         url, body = f"{account.base_url}/v2/check-sessions/trigger", {"target": {"checkId": [one.id]}}
         started = requests.post(url, json=body, headers=account.headers(), timeout=10).json()
         ids = [each["checkSessionId"] for each in started["sessions"]]

@@ -50,6 +50,47 @@ def test_another_account_is_404(client: Any) -> None:
     assert client.get(f"/v1/accounts/{uuid4()}").status_code == 404
 
 
+RUN = [
+    ("POST", "/v1/check-sessions/trigger"),
+    ("POST", "/v2/check-sessions/trigger"),
+    ("POST", f"/v1/check-sessions/{uuid4()}/cancel"),
+    ("POST", "/v1/test-sessions/trigger"),
+    ("POST", "/next/test-sessions/trigger"),
+    ("POST", f"/v1/test-sessions/{uuid4()}/cancel"),
+    ("POST", f"/v1/root-cause-analyses/error-groups/{uuid4()}"),
+]
+WRITE = [
+    ("POST", "/v1/maintenance-windows"),
+    ("PUT", "/v1/maintenance-windows/1"),
+    ("DELETE", "/v1/maintenance-windows/1"),
+    ("PATCH", f"/v1/error-groups/{uuid4()}"),
+]
+READ = [
+    ("GET", path) for path in ("/v1/checks", "/v1/check-statuses", "/v1/maintenance-windows", "/v1/accounts")
+]
+
+
+@pytest.mark.parametrize(
+    ("role", "allowed"),
+    [("read_only", READ), ("read_and_run", READ + RUN), ("read_and_write", READ + RUN + WRITE)],
+)
+def test_roles_of_keys(connect: Any, role: Any, allowed: list[tuple[str, str]]) -> None:
+    with Emulator(keys={"cu_other": role}) as checkly:
+        client = connect(checkly, Authorization="Bearer cu_other")
+        for method, path in READ + RUN + WRITE:
+            answer = client.ask(method, path, json=None if method == "GET" else [], checked=False)
+            assert (answer.status_code == 403) == ((method, path) not in allowed), (method, path)
+        assert connect(checkly).post("/v1/maintenance-windows", []).status_code == 400
+
+
+def test_a_role_can_change(client: Any) -> None:
+    client.emulator.keys[client.emulator.api_key] = "read_only"
+    assert client.post("/v2/check-sessions/trigger", {}).status_code == 403
+    assert client.emulator.sessions == ()
+    client.emulator.keys[client.emulator.api_key] = "read_and_run"
+    assert client.post("/v2/check-sessions/trigger", {}).status_code == 201
+
+
 def test_own_key_and_account(connect: Any) -> None:
     account_id = str(uuid4())
     with Emulator(api_key="it's mine", account_id=account_id.upper()) as checkly:

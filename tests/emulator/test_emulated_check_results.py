@@ -39,6 +39,10 @@ def listed(client: Any, query: str = "", number: int = 11) -> Any:
         ("to={before}", 0),
         ("hasFailures=true", 4),
         ("hasFailures=false", 0),
+        ("location=us-east-1", 2),
+        ("location=ap-south-1", 0),
+        ("checkType=API", 4),
+        ("checkType=BROWSER", 0),
     ],
 )
 def test_filters(client: Any, query: str, number: int) -> None:
@@ -65,7 +69,7 @@ def test_a_listed_result_is_the_one_that_can_be_looked_at(client: Any) -> None:
     result = listed(client)["entries"][0]
     one = client.get(f"/v1/check-results/{result['checkId']}/{result['id'].upper()}").json()
     assert one == result
-    assert (one["attempts"], one["resultType"], one["name"]) == (2, "FINAL", "Payment provider answers")
+    assert (one["attempts"], one["resultType"], one["name"]) == (2, "FINAL", "Payment API")
     runs = listed(client, "resultType=ALL")["entries"]
     assert sorted(run["attempts"] for run in runs if run["sequenceId"] == one["sequenceId"]) == [1, 2]
 
@@ -94,6 +98,8 @@ def test_fields(client: Any, query: str) -> None:
         "to=x",
         "hasFailures=1",
         "fields=x",
+        "location=the-moon",
+        "checkType=x",
     ],
 )
 def test_bad_queries_are_400(client: Any, query: str) -> None:
@@ -103,7 +109,6 @@ def test_bad_queries_are_400(client: Any, query: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/v2/check-results/{}",
         "/v1/check-results/{}/" + str(uuid4()),
         "/v1/checks/{}",
         "/v1/check-statuses/{}",
@@ -112,6 +117,12 @@ def test_bad_queries_are_400(client: Any, query: str) -> None:
 def test_unknown_checks(client: Any, path: str) -> None:
     assert client.get(path.format(uuid4())).status_code == 404
     assert client.get(path.format("x")).status_code == 400
+
+
+def test_an_unknown_check_has_no_results(client: Any) -> None:
+    path = "/v2/check-results"
+    assert client.get(f"{path}/{uuid4()}").json() == {"length": 0, "entries": [], "nextId": None}
+    assert client.get(f"{path}/x").status_code == 400
 
 
 def test_test_sessions_leave_no_results_and_change_no_status(client: Any) -> None:

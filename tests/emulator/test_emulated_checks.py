@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_checkly.emulator import DEFAULT_FLEET, Check
-from airflow_provider_checkly.emulator.checks import BadChecks, is_uuid, load_checks, parse_checks
+from airflow_provider_checkly.emulator import DEFAULT_CHECKS, Check
+from airflow_provider_checkly.emulator.checks import BadChecks, load_checks, parse_checks
+from airflow_provider_checkly.emulator.http import is_uuid
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +25,9 @@ FULL = {
     "seconds": 2,
     "outcome": "never",
     "attempts": 2,
+    "timeline": [[0, "failing"], [1.5, "passing"]],
+    "every": 5,
+    "availability": 99.9,
 }
 
 
@@ -40,6 +44,9 @@ def test_a_full_check() -> None:
             seconds=2.0,
             outcome="never",
             attempts=2,
+            timeline=((0, "failing"), (1.5, "passing")),
+            every=5.0,
+            availability=99.9,
         ),
     )
     assert parse_checks(json.dumps([GOOD])) == (Check(id=ID, name="one"),)
@@ -48,7 +55,7 @@ def test_a_full_check() -> None:
 
 BAD: list[tuple[Any, str]] = [
     ({}, "not a list of checks"),
-    ([1], "entry 1 is no object"),
+    ([1], "entry 1 is not an object"),
     ([{"id": ID}], "entry 1 has no 'name'"),
     ([{"name": "x"}], "entry 1 has no 'id'"),
     ([GOOD, GOOD], f"entry 2 repeats the 'id' {ID}"),
@@ -69,6 +76,20 @@ BAD: list[tuple[Any, str]] = [
     ([GOOD | {"attempts": 1.5}], "entry 1 has a bad 'attempts': 1.5 is not a whole number, 0 or more"),
     ([GOOD | {"attempts": False}], "entry 1 has a bad 'attempts'"),
     ([GOOD | {"attempts": -1}], "entry 1 has a bad 'attempts'"),
+    ([GOOD | {"timeline": "x"}], "entry 1 has a bad 'timeline': \"x\" is not a list of [seconds, status]"),
+    *(
+        ([GOOD | {"timeline": timeline}], "entry 1 has a bad 'timeline'")
+        for timeline in (
+            [1],
+            [[1]],
+            [["1", "passing"]],
+            [[-1, "passing"]],
+            [[1, "red"]],
+            [[2, "passing"], [1, "passing"]],
+        )
+    ),
+    ([GOOD | {"every": -1}], "entry 1 has a bad 'every'"),
+    ([GOOD | {"availability": 101}], "entry 1 has a bad 'availability': 101 is not a percentage, or null"),
 ]
 
 
@@ -104,11 +125,11 @@ def test_no_uuid(text: object) -> None:
 
 
 def test_the_default_fleet_keeps_its_promises() -> None:
-    gate = [check for check in DEFAULT_FLEET if "deploy-gate" in check.tags]
-    broken = [check for check in DEFAULT_FLEET if "deploy-gate-broken" in check.tags]
+    gate = [check for check in DEFAULT_CHECKS if "deploy-gate" in check.tags]
+    broken = [check for check in DEFAULT_CHECKS if "deploy-gate-broken" in check.tags]
     assert {check.outcome for check in gate} == {"passed"}
     assert all(6 <= check.seconds <= 10 for check in gate)
     assert [check.outcome for check in broken if check not in gate] == ["failed"]
-    assert [check.id for check in DEFAULT_FLEET] == [
-        f"c0000000-0000-4000-8000-{number:012}" for number in range(1, len(DEFAULT_FLEET) + 1)
+    assert [check.id for check in DEFAULT_CHECKS] == [
+        f"c0000000-0000-4000-8000-{number:012}" for number in range(1, len(DEFAULT_CHECKS) + 1)
     ]

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
+import requests
 
-from airflow_provider_checkly.emulator.orders import Order
-from airflow_provider_checkly.emulator.targets import Target
+from airflow_provider_checkly.emulator.trigger_requests import Target, TriggerRequest
 
 if TYPE_CHECKING:
     from airflow_provider_checkly.emulator import Emulator
@@ -50,23 +50,58 @@ PATHS = [
     ("POST", "/v1/root-cause-analyses/error-groups/{group}", {401, 402, 403, 404, 429}),
     ("POST", "/v1/root-cause-analyses/test-session-error-groups/{testGroup}", {401, 402, 403, 404, 429}),
     ("GET", "/v1/root-cause-analyses/{analysis}", {401, 403, 404, 429}),
+    ("GET", "/v1/checks", {400, 401, 403, 429}),
+    ("GET", "/v1/checks/{check}", {400, 401, 403, 404, 429}),
+    ("GET", "/v2/check-results/{check}", {400, 401, 402, 403, 429}),
+    ("GET", "/v1/check-alerts", {400, 401, 403, 404, 429}),
+    ("GET", "/v1/check-alerts/{check}", {400, 401, 403, 404, 429}),
+    ("GET", "/v1/reporting", {401, 403, 429}),
+    ("GET", "/v1/maintenance-windows", {401, 403, 429}),
+    ("POST", "/v1/maintenance-windows", {401, 403, 429}),
+    ("GET", "/v1/maintenance-windows/{window}", {401, 403, 404, 429}),
+    ("PUT", "/v1/maintenance-windows/{window}", {401, 403, 404, 429}),
+    ("DELETE", "/v1/maintenance-windows/{window}", {401, 403, 404, 429}),
+    ("GET", "/v1/locations", {429}),
+    ("GET", "/v1/private-locations", {401, 403, 429}),
     ("GET", "/v1/accounts", {401, 403, 429}),
     ("GET", "/v1/accounts/me", {401, 403, 404, 429}),
     ("GET", "/v1/accounts/{account}", {401, 403, 404, 429}),
 ]
 
 
-BODIES = {"/v1/test-sessions/trigger": {"name": "x", "runLocation": "eu-west-1"}}
+WINDOWS = "/v1/maintenance-windows"
+MAINTENANCE = f"{WINDOWS}/{{id}}/maintenances/{{maintenanceId}}"
+# Documented operations that neither the provider nor the official command line tool uses.
+NOT_EMULATED = {
+    ("POST", "/v1/private-locations"),
+    ("GET", "/v1/checks/heartbeats/{checkId}/availability"),
+    ("GET", "/v1/checks/heartbeats/{checkId}/events"),
+    ("GET", "/v1/checks/heartbeats/{checkId}/events/{id}"),
+    ("GET", f"{WINDOWS}/{{id}}/maintenances"),
+    *((method, MAINTENANCE) for method in ("GET", "PATCH", "DELETE")),
+    ("POST", f"{MAINTENANCE}/updates"),
+    *((method, f"{MAINTENANCE}/updates/{{updateId}}") for method in ("PUT", "DELETE")),
+}
+BODIES: dict[str, Any] = {
+    WINDOWS: {"name": "x", "startsAt": "2026-01-01", "endsAt": "2026-01-02"},
+    f"{WINDOWS}/{{window}}": {"name": "y"},
+    "/v1/test-sessions/trigger": {"name": "x", "runLocation": "eu-west-1"},
+    "/{version}/check-sessions/trigger": {},
+}
 BOTH = [
     (version, *one) for one in PATHS for version in ("v1", "v2") if version == "v1" or "{version}" in one[1]
 ]
 
 
-def test_each_documented_path_is_here_and_each_of_these_is_documented(document: dict[str, Any]) -> None:
+def test_each_documented_path_is_here_and_each_of_these_is_documented(
+    documents: list[dict[str, Any]],
+) -> None:
     documented = {
         (method.upper(), re.sub(r"\{\w+\}", "{}", path)): set(operation["responses"])
+        for document in documents
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
+        if (method.upper(), path) not in NOT_EMULATED
     }
     here = {
         (method, re.sub(r"\{\w+\}", "{}", path.replace("{version}", version))): {str(one) for one in statuses}
@@ -83,12 +118,14 @@ def names(shared: Emulator) -> dict[str, str]:
     model, groups = shared.model, shared.groups
     stuck, failing = (Target(ids=frozenset({model.checks[number].id})) for number in (6, 2))
     (session,) = model.trigger(failing)
-    test = model.trigger_test(Order("x", "eu-west-1", failing))
-    stuck_test = model.trigger_test(Order("y", "eu-west-1", stuck))
+    test = model.trigger_test(TriggerRequest("x", "eu-west-1", failing))
+    stuck_test = model.trigger_test(TriggerRequest("y", "eu-west-1", stuck))
     assert test
     assert stuck_test
     time.sleep(0.1)
     (group,), (test_group,) = groups.all("check"), groups.all("test-session")
+    headers = {"Authorization": f"Bearer {shared.api_key}", "X-Checkly-Account": shared.account_id}
+    window = requests.post(f"{shared.url}{WINDOWS}", headers=headers, json=BODIES[WINDOWS], timeout=5).json()
     return {
         "stuck": model.trigger(stuck)[0].id,
         "test": stuck_test.id,
@@ -100,6 +137,7 @@ def names(shared: Emulator) -> dict[str, str]:
         "project": str(uuid4()),
         "analysis": groups.analyse(group, "").id,
         "account": shared.account_id,
+        "window": str(window["id"]),
     }
 
 

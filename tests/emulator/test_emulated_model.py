@@ -9,10 +9,10 @@ import pytest
 from airflow_provider_checkly.emulator import Check
 from airflow_provider_checkly.emulator.check_sessions import result_json, session_json
 from airflow_provider_checkly.emulator.model import Model
-from airflow_provider_checkly.emulator.targets import Target
+from airflow_provider_checkly.emulator.trigger_requests import Target
 
 if TYPE_CHECKING:
-    from airflow_provider_checkly.emulator.sessions import Session
+    from airflow_provider_checkly.emulator.model import Session
 
 ID = "c0000000-0000-4000-8000-0000000000{:02}".format
 ACCOUNT = "acc00000-0000-4000-8000-000000000001"

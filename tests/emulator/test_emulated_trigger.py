@@ -81,10 +81,18 @@ def test_a_body_that_is_not_json_is_400(client: Any, body: bytes) -> None:
     assert client.ask("POST", "/v1/check-sessions/trigger", data=body).status_code == 400
 
 
-@pytest.mark.parametrize("body", [b"", b" ", b"{}", b'{"refreshCache": true}', b'{"target": {}}'])
-def test_no_target_means_all(client: Any, body: bytes) -> None:
-    answer = client.ask("POST", "/v2/check-sessions/trigger", data=body)
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize("body", [b"{}", b'{"refreshCache": true}', b'{"target": {}}'])
+def test_no_target_means_all(client: Any, version: str, body: bytes) -> None:
+    answer = client.ask("POST", f"/{version}/check-sessions/trigger", data=body)
     assert len(answer.json()["sessions"]) == 14
+
+
+@pytest.mark.parametrize("body", [b"", b" "])
+def test_only_v1_takes_a_trigger_without_a_body(client: Any, body: bytes) -> None:
+    answer = client.ask("POST", "/v1/check-sessions/trigger", data=body)
+    assert len(answer.json()["sessions"]) == 14
+    assert client.ask("POST", "/v2/check-sessions/trigger", data=body).status_code == 400
 
 
 @pytest.mark.parametrize("tags", ["deploy-gate", ["deploy-gate"], [["deploy-gate"]]])
@@ -100,7 +108,7 @@ def test_a_session_starts_like_checklys(client: Any) -> None:
     (session,) = client.trigger({"checkId": [ID(1)]})
     account, link = client.emulator.account_id, session["checkSessionLink"]
     assert link == (
-        f"https://app.checklyhq.com/accounts/{account}/checks/{ID(1)}/check-sessions/{session['checkSessionId']}"
+        f"{client.emulator.url}/accounts/{account}/checks/{ID(1)}/check-sessions/{session['checkSessionId']}"
     )
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", session["startedAt"])
     fixed = ("status", "stoppedAt", "runSource", "runLocations", "name", "checkType")
@@ -109,7 +117,7 @@ def test_a_session_starts_like_checklys(client: Any) -> None:
         None,
         "TRIGGER_API",
         ["eu-central-1", "us-east-1"],
-        "Homepage answers",
+        "Homepage API",
         "API",
     ]
     assert "results" not in session

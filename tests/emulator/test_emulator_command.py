@@ -17,7 +17,8 @@ import pytest
 import requests
 
 from airflow_provider_checkly.emulator.__main__ import main
-from airflow_provider_checkly.emulator.background import DEFAULT_ACCOUNT, DEFAULT_KEY
+from airflow_provider_checkly.emulator.checks import load_checks
+from airflow_provider_checkly.emulator.emulator import DEFAULT_ACCOUNT, DEFAULT_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -100,16 +101,21 @@ def test_a_fleet_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--speed", "0"], "'0' is not above 0"),
-        (["--speed", "-1"], "'-1' is not above 0"),
-        (["--speed", "nan"], "'nan' is not above 0"),
+        (["--speed", "0"], "'0' is not a number above 0"),
+        (["--speed", "-1"], "'-1' is not a number above 0"),
+        (["--speed", "nan"], "'nan' is not a number above 0"),
         (["--speed", "fast"], "invalid _speed value: 'fast'"),
-        (["--port", "65536"], "'65536' is no port"),
-        (["--port", "x"], "'x' is no whole number from 0"),
-        (["--rate-limit", "-1"], "'-1' is no whole number from 0"),
-        (["--retry-after", "soon"], "'soon' is no whole number from 0"),
-        (["--account-id", "mine"], "'mine' is no UUID"),
+        (["--port", "65536"], "'65536' is not a port"),
+        (["--port", "x"], "'x' is not a whole number from 0 up"),
+        (["--rate-limit", "-1"], "'-1' is not a whole number from 0 up"),
+        (["--retry-after", "soon"], "'soon' is not a whole number from 0 up"),
+        (["--account-id", "mine"], "'mine' is not a UUID"),
         (["--api-key", " "], "a key is plain text that is not empty"),
+        (
+            ["--key", "cu_other=admin"],
+            "'cu_other=admin' is not KEY=ROLE with a role of read_only, read_and_run",
+        ),
+        (["--key", "=read_only"], "a key is plain text that is not empty"),
         (["--checks", "/no/such/file"], "/no/such/file: No such file or directory"),
         (["--nonsense"], "unrecognized arguments: --nonsense"),
     ],
@@ -119,6 +125,30 @@ def test_bad_arguments(arguments: list[str], text: str, capsys: pytest.CaptureFi
         main(arguments)
     assert caught.value.code == 2
     assert text in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_more_keys() -> None:
+    seen: list[int] = []
+
+    def ask(url: str) -> None:
+        for key in ("cu_reader", "a=b", "cu_nobody"):
+            headers = {"Authorization": f"Bearer {key}", "X-Checkly-Account": DEFAULT_ACCOUNT}
+            answer = requests.post(f"{url}/v2/check-sessions/trigger", headers=headers, json=[], timeout=5)
+            seen.append(answer.status_code)
+
+    arguments = ["--key", "cu_reader=read_only", "--key", "a=b=read_and_run"]
+    assert run_main(arguments, signal.SIGTERM, ask) == 0
+    assert seen == [403, 400, 401]
+
+
+def test_help_shows_a_file_of_checks_that_works(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    text = capsys.readouterr().out
+    path = tmp_path / "checks.json"
+    path.write_text(text[text.index("[{") : text.index("}]") + 2])
+    (check,) = load_checks(path)
+    assert (check.name, len(check.timeline), check.every) == ("Homepage", 3, 10)
 
 
 def test_a_port_in_use(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from airflow_provider_checkly.emulator import Emulator
-from airflow_provider_checkly.emulator.orders import Order
-from airflow_provider_checkly.emulator.targets import Target
+from airflow_provider_checkly.emulator.trigger_requests import Target, TriggerRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,10 +102,10 @@ def test_a_wrong_key(run: Run) -> None:
 @pytest.fixture(scope="module")
 def failed(emulator: Emulator) -> tuple[str, str]:
     """Let a check fail, in a test session that is told to the command line tool and in a check session."""
-    order = Order("Told to the tool", "us-east-1", Target(ids=frozenset({ID(3)})))
-    session = emulator.model.trigger_test(order)
+    request = TriggerRequest("Told to the tool", "us-east-1", Target(ids=frozenset({ID(3)})))
+    session = emulator.model.trigger_test(request)
     assert session
-    emulator.model.trigger(order.target)
+    emulator.model.trigger(request.target)
     time.sleep(0.2)
     return session.id, session.parts[0].runs[0].tries[-1]
 
@@ -138,9 +137,9 @@ def test_what_a_trigger_hands_on(run: Run, emulator: Emulator) -> None:
     assert (
         run("trigger", "-d", "-t", "flaky", "-n", "Flaky one", "-e", "A=b", "--retries", "1").returncode == 0
     )
-    order = emulator.test_sessions[-1].order
-    assert (order.name, order.location, order.retries) == ("Flaky one", "eu-central-1", 1)
-    assert [(one.key, one.value) for one in order.variables] == [("A", "b")]
+    request = emulator.test_sessions[-1].request
+    assert (request.name, request.location, request.retries) == ("Flaky one", "eu-central-1", 1)
+    assert [(one.key, one.value) for one in request.variables] == [("A", "b")]
 
 
 @pytest.mark.parametrize(
@@ -152,7 +151,7 @@ def test_what_a_trigger_hands_on(run: Run, emulator: Emulator) -> None:
             ["Told to the tool"],
         ),
         (["list", "--search", "nothing like it"], ["No test sessions found."]),
-        (["get", "{session}"], ["Told to the tool", "Checkout total is right"]),
+        (["get", "{session}"], ["Told to the tool", "Checkout API"]),
         (["get", "{session}", "--watch"], ["Told to the tool", "failed"]),
         (
             ["get", "{session}", "--result", "{result}"],
@@ -168,7 +167,7 @@ def test_test_sessions(run: Run, failed: tuple[str, str], arguments: list[str], 
 
 
 def test_pages_of_test_sessions(run: Run, emulator: Emulator, failed: tuple[str, str]) -> None:
-    emulator.model.trigger_test(Order("Told later", "us-east-1", Target()))
+    emulator.model.trigger_test(TriggerRequest("Told later", "us-east-1", Target()))
     first = json.loads(run("test-sessions", "list", "--limit", "1", "-o", "json").stdout)
     cursor = first["pagination"]["nextId"]
     second = json.loads(
@@ -190,11 +189,11 @@ def test_an_error_group_of_a_test_session(run: Run, failed: tuple[str, str]) -> 
     ("arguments", "texts"),
     [
         (["list"], ["16 total checks", "PLAYWRIGHT", "failing"]),
-        (["list", "--tag", "infra", "--type", "TCP"], ["Database port is open", "Showing 1-1 of 1"]),
-        (["list", "--status", "failing", "-o", "json"], ["Checkout total is right", '"totalPages": 1']),
+        (["list", "--tag", "infra", "--type", "TCP"], ["Database port", "Showing 1-1 of 1"]),
+        (["list", "--status", "failing", "-o", "json"], ["Checkout API", '"totalPages": 1']),
         (["list", "--search", "no such name"], ["No checks matching"]),
-        (["get", ID(3)], ["Checkout total is right", "failing", "RECENT RESULTS", "Assertion failed"]),
-        (["get", ID(16)], ["Nightly load has run", "No recent results."]),
+        (["get", ID(3)], ["Checkout API", "failing", "RECENT RESULTS", "Assertion failed"]),
+        (["get", ID(16)], ["Nightly load", "No recent results."]),
     ],
 )
 def test_checks(run: Run, failed: tuple[str, str], arguments: list[str], texts: list[str]) -> None:

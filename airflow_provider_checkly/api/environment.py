@@ -1,0 +1,71 @@
+"""What both transports take from outside: proxies and trusted certificates."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from functools import cache
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import certifi
+
+from airflow_provider_checkly.exceptions import ChecklyUnreachable
+
+BUNDLE_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+ENCODINGS: Final = "gzip, deflate"
+"""The content encodings that both libraries decode, whatever else is installed."""
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the proxy for a URL according to the environment (HTTPS_PROXY, NO_PROXY, ...), None for none.
+
+    :raises ChecklyUnreachable: it is not an HTTP proxy; aiohttp supports no other.
+    """
+    parts = urlsplit(url)
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy or proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    if not proxy.lower().startswith(("http://", "https://")):
+        raise ChecklyUnreachable(
+            "Only http proxies are supported; see HTTPS_PROXY and ALL_PROXY in the environment.",
+            maybe_processed=False,
+            retryable=False,
+        )
+    return proxy
+
+
+def named_bundle() -> str | None:
+    """Return the certificate bundle, a file or a folder, that the environment names, None for none."""
+    return next((found for name in BUNDLE_VARIABLES if (found := os.environ.get(name))), None)
+
+
+@cache
+def _tls(bundle: str | None) -> ssl.SSLContext:
+    if bundle is None:
+        context = ssl.create_default_context()
+        context.load_verify_locations(cafile=certifi.where())
+        return context
+    if Path(bundle).is_dir():
+        return ssl.create_default_context(capath=bundle)
+    return ssl.create_default_context(cafile=bundle)
+
+
+def tls_context() -> ssl.SSLContext:
+    """Return the TLS context that verifies certificates: by the named bundle, else by system and certifi.
+
+    :raises ChecklyUnreachable: the named bundle cannot be read.
+    """
+    bundle = named_bundle()
+    try:
+        return _tls(bundle)
+    except OSError as error:
+        raise ChecklyUnreachable(
+            f"The certificate bundle that the environment names cannot be read: {bundle} ({error}).",
+            maybe_processed=False,
+            retryable=False,
+        ) from error

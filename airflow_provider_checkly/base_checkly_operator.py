@@ -1,0 +1,141 @@
+"""Base of all tasks: the hook, the deadline, and how each end is reported to Airflow."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.providers.common.compat.sdk import (
+    AirflowNotFoundException,
+    AirflowSkipException,
+    BaseOperator,
+    conf,
+)
+
+from airflow_provider_checkly import events, failure_text
+from airflow_provider_checkly.airflow_workarounds import TRIGGER_FAILED, is_defer_timeout
+from airflow_provider_checkly.exceptions import ChecklyError, ChecksFailed, ChecksTimedOut, InvalidInput
+from airflow_provider_checkly.gate import presentation
+from airflow_provider_checkly.gate.evaluation import Evaluation
+from airflow_provider_checkly.hooks import ChecklyHook
+from airflow_provider_checkly.task_exceptions import to_airflow_exception
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_checkly.api.http import JsonObject
+    from airflow_provider_checkly.failure_report import FailedResult
+
+log = logging.getLogger(__name__)
+
+DEFERRABLE: Final = conf.getboolean("operators", "default_deferrable", fallback=False)
+DEFER_TIMEOUT_BUFFER: Final = timedelta(minutes=5)
+"""Airflow's own time-out of the deferral comes this much later than ours; it loses what is known."""
+NO_TRIGGERER: Final = (
+    "No triggerer reported in time. Is a triggerer running? `airflow jobs check --job-type TriggererJob` "
+    "tells."
+)
+GATE_KEY: Final = "gate"
+REPORT_KEY: Final = "report"
+SLACK_REPORT_KEY: Final = "report_slack"
+
+
+class BaseChecklyOperator(BaseOperator):
+    """A task that passes, fails or skips by what Checkly says, and leaves XCom `gate` and `report`."""
+
+    ui_color = "#e8f4ff"
+
+    soft_fail: bool
+    checkly_conn_id: str
+    _evaluation: Evaluation | None = None
+    _no_triggerer = NO_TRIGGERER
+
+    def __init__(self, *, checkly_conn_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.checkly_conn_id = checkly_conn_id
+        self._failed_results: list[FailedResult] = []
+
+    if TYPE_CHECKING:
+
+        @property
+        def output(self) -> Any:
+            """The XCom of the task. Airflow's type has no keys, and does not fit the parameters of tasks."""
+
+    @cached_property
+    def hook(self) -> ChecklyHook:
+        """A hook for the connection as rendered."""
+        return ChecklyHook(self.checkly_conn_id)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Resume; Airflow's own time-out of the deferral ends the task as ours does.
+
+        `soft_fail` skips on a time-out, but not after an error of the trigger; Airflow's own does on both.
+        """
+        if is_defer_timeout(next_method, next_kwargs):
+            with self._task_errors(context):
+                raise ChecksTimedOut(self._no_triggerer)
+        if next_method == TRIGGER_FAILED:
+            error = ChecklyError(f"The trigger failed: {(next_kwargs or {}).get('error')}.")
+            skip = self._skips_on(error)
+            self._push_reports(context, Evaluation(error=error), skipped=skip)
+            if skip:
+                raise AirflowSkipException(str(error))
+        return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
+
+    def _deadline(self, context: Context, seconds: float) -> float:
+        """Return the absolute wall-clock time in so many seconds.
+
+        `execution_timeout` may come first; Airflow 3 does not apply it while a task is deferred.
+        """
+        latest, start = time.time() + seconds, context["ti"].start_date
+        if self.execution_timeout is None or start is None:
+            return latest
+        return min(latest, (start + self.execution_timeout).timestamp())
+
+    def _skips_on(self, error: ChecklyError) -> bool:
+        """Return whether the task skips: `soft_fail` is for a failing status and our deadline only."""
+        return self.soft_fail and isinstance(error, ChecksFailed | ChecksTimedOut)
+
+    def _may_retry(self, error: ChecklyError) -> bool:
+        """Return whether Airflow may retry the task after an error."""
+        return not error.permanent
+
+    @contextmanager
+    def _task_errors(self, context: Context) -> Iterator[None]:
+        """Push what is known, and let each error leave the task as Airflow should handle it."""
+        try:
+            yield
+        except AirflowNotFoundException as error:
+            unknown = InvalidInput(str(error))
+            skip = self._skips_on(unknown)
+            self._push_reports(context, Evaluation(error=unknown), skipped=skip)
+            if skip:
+                raise AirflowSkipException(str(error)) from error
+            raise
+        except ChecklyError as error:
+            skip = self._skips_on(error)
+            known = self._evaluation
+            evaluation = known if known and known.error is error else Evaluation(error=error)
+            self._push_reports(context, evaluation, skipped=skip)
+            if skip:
+                log.warning("Skipping instead of failing: %s", error)
+            leaving = to_airflow_exception(error, skip=skip, retry=self._may_retry(error))
+            is_gate = isinstance(error, ChecksFailed | ChecksTimedOut)
+            raise leaving.with_traceback(None if is_gate else error.__traceback__) from error.__cause__
+
+    def _push_reports(self, context: Context, evaluation: Evaluation, *, skipped: bool = False) -> None:
+        """Push XCom `gate`, `report` and `report_slack`."""
+        results = self._failed_results
+        values: JsonObject = {
+            GATE_KEY: presentation.to_json(evaluation, failure_text.reasons(results), skipped=skipped),
+            REPORT_KEY: failure_text.markdown(evaluation.message, results),
+            SLACK_REPORT_KEY: failure_text.slack(evaluation.message, results),
+        }
+        for key, value in events.json_safe(values).items():
+            context["ti"].xcom_push(key=key, value=value)

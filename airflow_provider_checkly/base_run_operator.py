@@ -1,0 +1,203 @@
+"""Base of the operators: start sessions, wait for them, cancel them when the task is killed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from airflow.providers.common.compat.sdk import AirflowException
+
+from airflow_provider_checkly import arguments, events
+from airflow_provider_checkly.api import models
+from airflow_provider_checkly.api.polling import Polling
+from airflow_provider_checkly.base_hook import CANCEL_SECONDS
+from airflow_provider_checkly.base_operator import BaseSessionOperator
+from airflow_provider_checkly.exceptions import ChecksFailed, ChecksNotRun, InvalidInput, NoMatchingChecks
+from airflow_provider_checkly.gate.evaluation import evaluate
+from airflow_provider_checkly.reattach import StartedSessions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import timedelta
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_checkly.api.http import JsonObject
+    from airflow_provider_checkly.api.polling import WaitResult
+    from airflow_provider_checkly.arguments import Tags
+    from airflow_provider_checkly.exceptions import ChecklyError
+
+log = logging.getLogger(__name__)
+
+ON_KILL_SECONDS: Final = CANCEL_SECONDS + 0.5
+"""How long `on_kill` may take; cancelling itself ends a little sooner."""
+
+
+class BaseRunOperator(BaseSessionOperator):
+    """What both operators share: start sessions, wait for them, and cancel them when the task is killed."""
+
+    def __init__(
+        self,
+        *,
+        check_ids: str | Iterable[str] | None,
+        tags: Tags | None,
+        all_checks: bool,
+        refresh_cache: bool,
+        wait_for_completion: bool,
+        timeout: float | timedelta,
+        fail_fast: bool,
+        on_no_match: Literal["fail", "skip"],
+        soft_fail: bool,
+        cancel_on_kill: bool,
+        reattach: bool,
+        retry_failed: bool,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.check_ids = arguments.as_list(check_ids)
+        self.tags = arguments.as_list(tags)
+        self.all_checks = all_checks
+        self.refresh_cache = refresh_cache
+        self.wait_for_completion = wait_for_completion
+        self.timeout = arguments.positive_seconds(timeout, "timeout")
+        self.fail_fast = fail_fast
+        self.on_no_match = arguments.one_of(on_no_match, ("fail", "skip"), "on_no_match")
+        self.soft_fail = soft_fail
+        self.cancel_on_kill = cancel_on_kill
+        self.reattach = reattach
+        self.retry_failed = retry_failed
+        self._stop_on = self.fail_on if fail_fast else frozenset()
+        self._given = [name for name in ("check_ids", "tags") if getattr(self, name) is not None]
+        self._refuse_contradictions()
+
+    def _refuse_contradictions(self) -> None:
+        """Refuse strings for booleans, and arguments that exclude each other."""
+        flags = ("all_checks", "refresh_cache", "wait_for_completion", "fail_fast", "soft_fail")
+        more = ("cancel_on_kill", "reattach", "retry_failed")
+        arguments.flags(**{flag: getattr(self, flag) for flag in (*flags, *more)})
+        if self.all_checks and self._given:
+            raise InvalidInput(f"all_checks=True cannot be combined with {self._given[0]}.")
+        if self.fail_fast and not self.gate.is_strict:
+            raise InvalidInput("fail_fast=True cannot be combined with a gate that tolerates failing checks.")
+
+    def execute(self, context: Context) -> list[JsonObject]:
+        """Start sessions and wait for them, unless told otherwise; quick check types come first."""
+        with self._task_errors(context):
+            until = self._deadline(context, self.timeout)
+            sessions = sorted(self._sessions(context, until), key=models.typical_length)
+            self._announce(context, sessions)
+            self._polling = polling = Polling.of(self.kind, sessions, self._stop_on)
+            if len(sessions) < len(self._requested[0]) and self._lacks_checks(polling):
+                return self._finish(context, polling.result())
+            if not self.wait_for_completion:
+                return events.sessions_for_xcom(sessions)
+            if self.deferrable:
+                return self._finish(context, self._look_then_defer(polling, until))
+            log.info(
+                "Waiting on this worker for %s. deferrable=True would free its slot.",
+                self.kind.count(len(polling.ids)),
+            )
+            return self._finish(context, self._wait_here(polling, until))
+
+    def execute_complete(self, context: Context, event: object) -> list[JsonObject]:
+        """Conclude from the event of the trigger."""
+        with self._task_errors(context):
+            result = events.from_event(event)
+            self._polling = Polling(self.kind, result.unfinished)
+            return self._finish(context, result)
+
+    def _lacks_checks(self, polling: Polling) -> bool:
+        """Return whether a requested check does not run, so that there is no point in waiting."""
+        return isinstance(self._evaluate(polling.result()).error, ChecksNotRun)
+
+    def on_kill(self) -> None:
+        """Cancel the unfinished sessions of this try, and end a wait on this worker."""
+        self._killed = True
+
+        def cancel() -> None:
+            try:
+                self._cancel(self._polling.unfinished if self._polling else ())
+            except Exception:  # a kill must not fail
+                log.exception("The sessions were not cancelled.")
+
+        # In a thread, since this one may have been interrupted while it held a lock of Airflow's.
+        cancelling = threading.Thread(target=cancel, daemon=True)
+        cancelling.start()
+        cancelling.join(ON_KILL_SECONDS)
+        if self._waiting_in == threading.get_ident():
+            raise AirflowException("The task was killed while it waited for Checkly.")
+
+    def _cancel(self, ids: Sequence[str]) -> None:
+        if ids and self.cancel_on_kill:
+            self.hook.cancel_sessions(ids, self.kind)
+
+    def _sessions(self, context: Context, until: float) -> list[JsonObject]:
+        """Return the sessions to wait for: those of an earlier try that was cut off, else new ones."""
+        started = StartedSessions(context, self.hook, self.kind)
+        earlier = started.earlier() if self.reattach or self.retry_failed else []
+        failed = self._to_repeat(earlier) if earlier else []
+        if earlier and not failed and self.reattach:
+            log.info("Continuing with %s of an earlier try.", self.kind.count(len(earlier)))
+            return earlier
+        self._refuse_empty_templates()
+        with started.starting():
+            if failed and self.retry_failed:
+                sessions = self._start_again(context, until, earlier, failed)
+            else:
+                sessions = self._start(context, until)
+        started.started([models.session_id(session) for session in sessions])
+        return sessions
+
+    def _to_repeat(self, sessions: Sequence[JsonObject]) -> list[JsonObject]:
+        """Return the sessions of an earlier try that this try cannot continue with."""
+        error = evaluate(self.gate, Polling.of(self.kind, sessions).result()).error
+        failing = error.sessions if isinstance(error, ChecksFailed) else []
+        again = models.FINAL - models.GOOD if self.gate.is_strict else {"CANCELLED"}
+        return [each for each in sessions if each in failing or models.status(each) in again]
+
+    def _refuse_empty_templates(self) -> None:
+        """Refuse an argument that was given and rendered to None: without it, more checks would match."""
+        for argument in self._given:
+            if getattr(self, argument) is None:
+                raise InvalidInput(f"{argument} rendered to None; did a template render to an empty value?")
+
+    def _start(self, context: Context, until: float) -> list[JsonObject]:
+        """Start new sessions."""
+        raise NotImplementedError
+
+    def _start_again(
+        self,
+        context: Context,
+        until: float,
+        earlier: Sequence[JsonObject],  # noqa: ARG002 - for check sessions
+        failed: Sequence[JsonObject],  # noqa: ARG002
+    ) -> list[JsonObject]:
+        """Start sessions for the checks that failed in an earlier try."""
+        return self._start(context, until)
+
+    def _announce(self, context: Context, sessions: Sequence[JsonObject]) -> None:
+        """Push ids and link, and log which sessions run, before the wait can go wrong."""
+        ids = [models.session_id(session) for session in sessions]
+        context["ti"].xcom_push(key=self.kind.ids_key, value=ids)
+        self._push_link(context, sessions)
+        self._label_mapped_task(context, sessions)
+        for session in sessions:
+            log.info('Started %s "%s": %s', self.kind.name, models.label(session), models.link(session))
+
+    @property
+    def _requested(self) -> tuple[Sequence[str], bool]:
+        target = arguments.target(self.check_ids, self.tags, all_checks=self.all_checks)
+        return target.check_ids, bool(target.tags)
+
+    def _finish(self, context: Context, result: WaitResult) -> list[JsonObject]:
+        if result.late:
+            self._cancel(result.unfinished)
+        return events.sessions_for_xcom(self._conclude(context, result))
+
+    def _skips_on(self, error: ChecklyError) -> bool:
+        is_no_match = isinstance(error, NoMatchingChecks) and self.on_no_match == "skip"
+        return is_no_match or super()._skips_on(error)
+
+    def _may_retry(self, error: ChecklyError) -> bool:
+        return self.retry_failed if isinstance(error, ChecksFailed) else super()._may_retry(error)

@@ -1,0 +1,261 @@
+"""Statuses of checks -> how healthy each check is. Pure, as all of `gate`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from airflow_provider_checkly.api import models, status_endpoints
+from airflow_provider_checkly.api.endpoints import Endpoint
+from airflow_provider_checkly.api.text import one_line
+from airflow_provider_checkly.exceptions import ChecklyError, ChecksTimedOut
+from airflow_provider_checkly.gate.check_results import CheckOutcome
+from airflow_provider_checkly.gate.evaluation import Evaluation, Rule
+from airflow_provider_checkly.gate.presentation import MAX_NAME, some
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from airflow_provider_checkly.api.http import Json, JsonObject
+
+HealthWord: TypeAlias = Literal["passing", "degraded", "failing"]
+"""Checkly's words; `unknown` is ours, for a check of which its status says neither."""
+HEALTH_WORDS: Final[tuple[HealthWord, ...]] = ("passing", "degraded", "failing")
+UNKNOWN: Final = "unknown"
+MAX_ROWS: Final = 500
+"""Checks that a result describes, the unhealthy ones first; an event and XCom hold fewer."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckHealth:
+    """One check as of its last run.
+
+    :param status: `passing`, `degraded`, `failing` or `unknown`.
+    :param reason: why the check is not healthy, "" if it is.
+    :param location: of the last run.
+    :param result_id: what Checkly calls `lastCheckRunId`.
+    :param updated_at: when Checkly last changed the status, as it says it.
+    """
+
+    check_id: str
+    name: str
+    status: str
+    reason: str = ""
+    location: str = ""
+    result_id: str = ""
+    updated_at: str = ""
+
+    def to_json(self) -> JsonObject:
+        """Return it as plain JSON, for XCom and events."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class HealthResult:
+    """What a wait for healthy checks found.
+
+    :param checks: those that are not healthy first; some are left out where there are many.
+    :param count: how many checks were looked at.
+    :param unhealthy: how many of them are not healthy.
+    :param missing_seconds: for how much longer all of them must stay healthy.
+    :param late: whether our deadline ended the wait.
+    :param error: the error that ended the wait.
+    """
+
+    checks: tuple[CheckHealth, ...] = ()
+    count: int = 0
+    unhealthy: int = 0
+    missing_seconds: float = 0
+    late: bool = False
+    error: ChecklyError | None = None
+
+    @property
+    def is_met(self) -> bool:
+        """Whether all checks are healthy, for long enough."""
+        return bool(self.count) and not (self.unhealthy or self.missing_seconds or self.error)
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """What counts as healthy.
+
+    :param healthy: the good words.
+    :param since: only runs after this time count, in Unix seconds; None: all.
+    """
+
+    healthy: frozenset[str]
+    since: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The requirement in words."""
+        words = " or ".join(word for word in HEALTH_WORDS if word in self.healthy)
+        return f"every check {words}{'' if self.since is None else ', by a run since the task began'}"
+
+
+def status_word(status: Mapping[str, Json]) -> str:
+    """Return `passing`, `degraded`, `failing`, or `unknown` where the status leaves a doubt."""
+    if status.get("hasFailures") is True or status.get("hasErrors") is True:
+        return "failing"
+    if status.get("hasFailures") is not False or status.get("hasErrors") is not False:
+        return UNKNOWN
+    if not status.get("lastCheckRunId"):
+        return UNKNOWN
+    is_degraded = status.get("isDegraded", False)
+    return "degraded" if is_degraded is True else "passing" if is_degraded in (False, None) else UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class AccountStatuses:
+    """The statuses of all checks of an account, prepared once for all that wait; ids are in lower case.
+
+    :param by_id: as Checkly returned them.
+    :param words: the status word of each check.
+    :param not_passing: those of `words` that are not `passing`.
+    """
+
+    by_id: Mapping[str, JsonObject]
+    words: Mapping[str, str]
+    not_passing: Mapping[str, str]
+
+    @classmethod
+    def of(cls, statuses: Iterable[JsonObject]) -> AccountStatuses:
+        """Return them from Checkly's list; an entry without an id says nothing of any check."""
+        named = [(each.get("checkId"), each) for each in statuses]
+        by_id = {check_id.lower(): each for check_id, each in named if isinstance(check_id, str)}
+        words = {check_id: status_word(each) for check_id, each in by_id.items()}
+        return cls(by_id, words, {key: word for key, word in words.items() if word != "passing"})
+
+
+def get_account_statuses() -> Endpoint[AccountStatuses]:
+    """`GET /v1/check-statuses`: one request for all checks."""
+    endpoint = status_endpoints.get_check_statuses()
+    return Endpoint(endpoint.request, lambda response: AccountStatuses.of(endpoint.read(response)))
+
+
+def assess(
+    checks: Mapping[str, JsonObject | None], statuses: AccountStatuses, requirement: Requirement
+) -> HealthResult:
+    """Return how healthy checks are; without data, none is.
+
+    :param checks: by id: the check as it is configured, {} if that is not known, None if it does not exist.
+    """
+    bad = [
+        check_id
+        for check_id, check in checks.items()
+        if statuses.words.get(check_id) not in requirement.healthy
+        or check is None
+        or check.get("activated") is False
+        or not _is_fresh(statuses.by_id[check_id], requirement.since)
+    ]
+    shown = dict.fromkeys([*bad[:MAX_ROWS], *islice(checks, MAX_ROWS)])
+    rows = [
+        _health(check_id, checks[check_id], statuses.by_id.get(check_id), requirement)
+        for check_id in islice(shown, MAX_ROWS)
+    ]
+    rows.sort(key=lambda each: not each.reason)
+    return HealthResult(tuple(rows), len(checks), len(bad))
+
+
+def _health(
+    check_id: str, check: JsonObject | None, status: JsonObject | None, requirement: Requirement
+) -> CheckHealth:
+    known = status or {}
+    name = known.get("name") or (check or {}).get("name")
+    word = status_word(known)
+    return CheckHealth(
+        check_id,
+        name if isinstance(name, str) else check_id,
+        word,
+        _reason(check, status, word, requirement),
+        one_line(known.get("lastRunLocation")),
+        one_line(known.get("lastCheckRunId")),
+        one_line(known.get("updated_at")),
+    )
+
+
+def _reason(check: JsonObject | None, status: JsonObject | None, word: str, requirement: Requirement) -> str:
+    if check is None:
+        return "does not exist in this account"
+    if check.get("activated") is False:
+        return "is deactivated, so that its status is old"
+    if status is None:
+        return "has no status: it has not run yet, or does not exist in this account"
+    if word == UNKNOWN:
+        never_ran = not status.get("lastCheckRunId")
+        return "has not run yet" if never_ran else "is in a state that cannot be read"
+    if word not in requirement.healthy:
+        where = one_line(status.get("lastRunLocation"))
+        return f"is {word}{f', last in {where}' if where else ''}"
+    return "" if _is_fresh(status, requirement.since) else "has not run since the task began"
+
+
+def _is_fresh(status: JsonObject, since: float | None) -> bool:
+    changed = models.moment(status.get("updated_at"))
+    return since is None or (changed is not None and changed >= since)
+
+
+def evaluate_health(
+    result: HealthResult, requirement: Requirement, for_seconds: float, page: Callable[[str], str]
+) -> Evaluation:
+    """Return the gate of a wait for healthy checks, as XCom and the tab show it.
+
+    :param page: returns the address of a check.
+    """
+    left = result.unhealthy
+    actual = f"{result.count - left} of {number_of_checks(result.count)}"
+    rules = [Rule("health", requirement.text, actual, met=bool(result.count) and not left)]
+    if for_seconds:
+        seconds = "not yet" if left else f"{for_seconds - result.missing_seconds:.0f} s"
+        rules.append(Rule("duration", f"{for_seconds:g} s in a row", seconds, met=result.is_met))
+    error = result.error or (None if result.is_met else _timed_out(result))
+    outcomes = tuple(replace(_outcome(each), link=page(each.check_id)) for each in result.checks)
+    return Evaluation(() if result.error else tuple(rules), outcomes, error, passed_text=_passed(result))
+
+
+def _outcome(check: CheckHealth) -> CheckOutcome:
+    return CheckOutcome(
+        ("check", check.check_id),
+        check.name,
+        frozenset({check.status}),
+        (),
+        missing=(check.reason,) if check.reason else (),
+        status=check.status,
+        failed=check.status == "failing",
+        severity="failing" if check.reason else "passed",
+    )
+
+
+def _timed_out(result: HealthResult) -> ChecksTimedOut:
+    if not result.unhealthy:
+        return ChecksTimedOut(
+            f"{_all(result)} healthy, but not for long enough before the deadline: "
+            f"{result.missing_seconds:.0f} s were missing."
+        )
+    return ChecksTimedOut(
+        f"{result.unhealthy} of {number_of_checks(result.count)} not healthy at the deadline (timeout or "
+        f"execution_timeout): {unhealthy_checks(result)}."
+    )
+
+
+def _passed(result: HealthResult) -> str:
+    count = sum(each.status == "degraded" for each in result.checks)
+    degraded = f" ({count} degraded)" if count and len(result.checks) == result.count else ""
+    return f"{_all(result)} healthy{degraded}."
+
+
+def _all(result: HealthResult) -> str:
+    if result.count == 1 and result.checks:
+        return f"{one_line(result.checks[0].name, MAX_NAME)} is"
+    return f"All {result.count} checks are"
+
+
+def number_of_checks(count: int) -> str:
+    """Return a number of checks in words."""
+    return f"{count} check{'' if count == 1 else 's'}"
+
+
+def unhealthy_checks(result: HealthResult) -> str:
+    """Return the first checks that are not healthy, each with its reason."""
+    return some(f"{one_line(each.name, MAX_NAME)} {each.reason}" for each in result.checks if each.reason)
