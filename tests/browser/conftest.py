@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from airflow_provider_checkly.emulator import Emulator
+
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parent.parent
 sys.path.append(str(ROOT / "scripts"))
@@ -41,7 +43,7 @@ def pytest_collection_finish() -> None:
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """An Airflow whose DAGs have run, but for one task that waits."""
     home = tmp_path_factory.mktemp("browser")
-    with importlib.import_module("browser.stage").Stage(home / "airflow") as stage:
+    with Emulator() as checkly, importlib.import_module("browser.stage").Stage(home / "a", checkly) as stage:
         stage.prepare()
         yield stage
     shutil.rmtree(home, ignore_errors=True)

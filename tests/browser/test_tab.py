@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
-from browser.stage import CHECKS, FLAKY, RUN, RUNS, SLOWER, VIEWER
+from browser.stage import CHECKS, EXAMPLES, FLAKY, RUN, RUNS, SLOWER, VIEWER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ FAILED = "1 of 4 checks did not pass: Payment provider answers FAILED."
 CASES: list[tuple[str, str, list[str]]] = [
     ("passed", "Passed", ["All 3 checks passed.", "Home page", "589 ms", "limit 2000 ms", "DEGRADED"]),
     ("failed", "Failed", [FAILED, "eu-central-1: assertion STATUS_CODE EQUALS 200, was 503", "1596 ms"]),
-    ("failed_without_details", "Failed", [FAILED, "STATUS_CODE: EQUALS 200, was 503"]),
+    ("failed_unexplained", "Failed", [FAILED, "STATUS_CODE: EQUALS 200, was 503"]),
     ("timed_out", "Timed out", ["After 3600 s, 1 of 2 checks has not ended", "has not ended", "no time"]),
     ("error", "Error", ["Checkly refused the API key of connection checkly_default (401)."]),
     ("skipped", "Skipped", ["1 of 4 checks did not pass; soft_fail skips the task."]),
@@ -29,7 +29,7 @@ CASES: list[tuple[str, str, list[str]]] = [
         "Failed",
         ["3 of 400 checks", "above 2000 ms", "370 more checks did not fit", "27 checks passed"],
     ),
-    ("tolerated", "Passed", ["tolerated", "only warns", "TIMED_OUT"]),
+    ("tolerated", "Passed", ["tolerated", "only a warning", "TIMED_OUT"]),
     ("retried", "Failed", [FAILED, "This was try 1; Airflow will try again."]),
     ("foreign", "", ["XCom gate of this task is not a result of Checkly."]),
     ("nothing", "", ["This task left no result of Checkly."]),
@@ -71,6 +71,48 @@ def test_what_a_task_left(  # noqa: PLR0917
     headings = found.get_by_role("heading", level=2).all_inner_texts()
     assert [re.sub(r"^\W+", "", each) for each in headings] == ([headline] if headline else [])
     assert [text for text in texts if not seen(found, text)] == []
+
+
+@pytest.mark.parametrize(
+    ("run", "task", "headline", "texts"),
+    [
+        (
+            "broken",
+            "gate",
+            "Failed",
+            ["1 of 4 checks did not pass: Payment API FAILED.", "STATUS_CODE", "was 503"],
+        ),
+        ("good", "gate", "Passed", ["All 3 checks passed.", "Sign-up flow"]),
+        ("mapped", "check/mapped/0", "Passed", ["Homepage API passed."]),
+    ],
+)
+def test_examples(  # noqa: PLR0917
+    stage: Stage,
+    opened: Callable[..., Page],
+    picture: Callable[[Page, str], None],
+    run: str,
+    task: str,
+    headline: str,
+    texts: list[str],
+) -> None:
+    """What operators leave, with the links of the local Checkly."""
+    dag_id, _ = EXAMPLES[run]
+    page = opened(f"{stage.url}/dags/{dag_id}/runs/{run}/tasks/{task}/plugin/checkly-task-instance")
+    found = tab(page)
+    found.get_by_role("heading", name=headline).wait_for()
+    picture(page, f"example-{run}")
+    assert [text for text in texts if not seen(found, text)] == []
+    assert found.locator("a").count() >= 3
+
+
+def test_history_of_examples(
+    stage: Stage, opened: Callable[..., Page], picture: Callable[[Page, str], None]
+) -> None:
+    page = opened(f"{stage.url}/dags/checkly_gate_publish_on_checks/plugin/checkly-dag")
+    row = tab(page).get_by_role("row", name="Payment API")
+    row.wait_for()
+    picture(page, "example-history")
+    assert "FAILED" in row.inner_text()
 
 
 def test_the_tables_are_tables(stage: Stage, opened: Callable[..., Page]) -> None:

@@ -55,7 +55,7 @@ function row({ cells, latest }, limit, runs) {
   const trend = trendOf(times);
   const bars = cells.map((cell, place) => cell && {
     as: cell.severity,
-    title: [`${runs[place].at}: ${cell.status}`, milliseconds(cell.ms), ...cell.why].join(" "),
+    title: [`${runs[place].at}: ${cell.status}`, milliseconds(cell.ms), ...cell.reasons].join(" "),
   });
   return [
     h(Link, { href: latest.link }, h(Name, null, latest.name)),
@@ -73,7 +73,7 @@ function Strip({ bars, times, limit }) {
   const size = { width: wide * bars.length, height: times ? BARS + LINE : BARS };
   return h("svg", { ...size, role: known.some((bar) => bar.href) ? "group" : "img", "aria-label": label },
     bars.map((bar, place) => bar && h(Bar, { key: place, bar, x: place * wide, wide })),
-    times && h(Line, { times, limit, wide, size }));
+    times?.some(Number.isFinite) && h(Line, { times, limit, wide, size }));
 }
 
 function Bar({ bar: { as, title, href }, x, wide }) {
