@@ -33,9 +33,10 @@ def pytest_ignore_collect(config: pytest.Config) -> bool | None:
     return None if any(path == HERE or HERE in path.parents for path in named) else True
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     """Say in one line that there is no browser."""
-    if CHROMIUM is None:
+    is_wanted = any(HERE in item.path.parents for item in session.items)
+    if is_wanted and CHROMIUM is None:
         pytest.exit("Left out, as there is no browser here: install Debian's package chromium.", 0)
 
 

@@ -19,4 +19,4 @@ with DAG("lineage", schedule=None):
     ChecklyRunChecksOperator(task_id="tolerated", check_ids=[PASSES, FAILS], gate=Gate(max_failed=1))
     ChecklyRunChecksOperator(task_id="skipped", check_ids=[FAILS], soft_fail=True)
     ChecklyRunChecksOperator(task_id="refused", check_ids=[check_id(99)])
-    ChecklyCheckStatusSensor(task_id="healthy", check_ids=[PASSES], timeout=60)
+    ChecklyCheckStatusSensor(task_id="healthy", check_ids=[PASSES], timeout=300)

@@ -10,7 +10,7 @@ from e2e.stage import Gate, check
 if TYPE_CHECKING:
     from e2e.stage import Stage
 
-GOING_ON: Final = "Going on with the 1 "
+GOING_ON: Final = "Continuing with 1 "
 MAY_RUN: Final = "sessions may already run"
 
 

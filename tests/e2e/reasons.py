@@ -29,7 +29,7 @@ def _tell_why(stage: Stage, dag_id: str, **conf: Any) -> None:
 def _left(gate: Gate) -> list[str]:
     """Return what XCom lacks."""
     report, decision = str(gate.xcom("report")), gate.xcom("gate") or {}
-    broke = sorted(each["check_id"] for each in decision.get("broke_it", ()))
+    broke = sorted(each["check_id"] for each in decision.get("checks", ()) if each["severity"] == "failing")
     faults = _absent("XCom report", report, [API[1], SUITE[0]])
     return faults if broke == sorted(gate.check_ids[:2]) else [*faults, f": wrong: XCom gate is {decision}"]
 

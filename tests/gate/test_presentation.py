@@ -178,7 +178,8 @@ MESSAGES: dict[str, tuple[Evaluation, str]] = {
         evaluate(PLAIN, waited(check(1, "PASSED"), check(2, "STARTED"), unseen=1, late=True)),
         (
             f"2 of 3 sessions had not ended at the deadline (timeout or execution_timeout): Check 2 STARTED "
-            f"({ID(2)}); {ID(900)}. They may still be running at Checkly."
+            f"({ID(2)}); {ID(900)}. They may still be running at Checkly. Set a "
+            f"longer timeout if they need more time."
         ),
     ),
     "not ended": (

@@ -138,4 +138,4 @@ def test_airflow_lists_the_tabs() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
     routes = ["checkly-task-instance", "checkly-task", "checkly-dag"]
     assert done.stdout.splitlines()[-1] == f"{routes} 1", done.stdout + done.stderr
-    assert "already registered" not in done.stdout + done.stderr
+    assert "'checkly' already registered" not in done.stdout + done.stderr
