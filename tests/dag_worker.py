@@ -115,8 +115,13 @@ def database(dag_id: str, run_id: str) -> dict[str, Any]:
                 key(task): task.state and str(getattr(task.state, "value", task.state)) for task in tasks
             },
             "labels": {key(task): task.rendered_map_index for task in tasks},
-            "xcom": {f"{key(value)}.{value.key}": plain(model.deserialize_value(value)) for value in values},
+            "xcom": {f"{key(value)}.{value.key}": plain(decoded(model, value)) for value in values},
         }
+
+
+def decoded(model: Any, row: Any) -> Any:
+    """Return the value of an XCom; Airflow 2 decodes it as it loads the row."""
+    return row.value if hasattr(model, "init_on_load") else model.deserialize_value(row)
 
 
 def key(row: Any) -> str:
