@@ -156,7 +156,8 @@ def _time_out(result: WaitResult) -> ChecksTimedOut:
     lines = [_progress(session_id, seen.get(session_id)) for session_id in result.unfinished]
     return ChecksTimedOut(
         f"{len(lines)} of {amount(len(result.ids), 'session')} had not ended at the deadline (timeout or "
-        f"execution_timeout): {some(lines)}. They may still be running at Checkly.",
+        f"execution_timeout): {some(lines)}. They may still be running at Checkly. Set a longer timeout if "
+        f"they need more time.",
         result.unfinished,
     )
 

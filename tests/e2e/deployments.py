@@ -33,7 +33,7 @@ WATCHED: Final = [
 ]
 API_SECONDS: Final = 3
 """How long Airflow's API waits for SQLite: it does so in its event loop, at times for a request that needs
-that loop to end, so that nothing goes on until the time is over. Whoever asked then asks again."""
+that loop to end, so that nothing happens until the time is over. The client then repeats its request."""
 
 
 @contextmanager
