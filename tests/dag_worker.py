@@ -107,6 +107,7 @@ def database(dag_id: str, run_id: str) -> dict[str, Any]:
     from airflow.utils.session import create_session
 
     model: Any = getattr(xcom, "XComModel", None) or xcom.XCom
+    read = getattr(model, "init_on_load", None)  # Airflow 2 reads a value as it loads it
     with create_session() as session:
         tasks = session.query(taskinstance.TaskInstance).filter_by(dag_id=dag_id, run_id=run_id).all()
         values = session.query(model).filter_by(dag_id=dag_id, run_id=run_id).all()
@@ -115,7 +116,10 @@ def database(dag_id: str, run_id: str) -> dict[str, Any]:
                 key(task): task.state and str(getattr(task.state, "value", task.state)) for task in tasks
             },
             "labels": {key(task): task.rendered_map_index for task in tasks},
-            "xcom": {f"{key(value)}.{value.key}": plain(model.deserialize_value(value)) for value in values},
+            "xcom": {
+                f"{key(value)}.{value.key}": plain(value.value if read else model.deserialize_value(value))
+                for value in values
+            },
         }
 
 
