@@ -1,4 +1,7 @@
-"""Retry policy (Airflow 3.3+): no retry after a wrong API key; a pause where Checkly asks for one."""
+"""Retry policy: no retry after a wrong key, and a pause where Checkly asks for one.
+
+The policy has an effect on Airflow 3.3 or newer; older versions know only a number of retries and a delay.
+"""
 
 from __future__ import annotations
 

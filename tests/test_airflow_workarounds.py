@@ -57,6 +57,7 @@ IDS = ["one", "two"]
 AWAITED = {
     "deferred": (-1, {"w": "deferred"}, IDS, True),
     "up for retry": (-1, {"w": "up_for_retry"}, IDS, True),
+    "up for retry on Airflow 3.4": (-1, {"w": "up_for_retry"}, None, True),
     "mapped": (1, {"w_1": "deferred"}, IDS, True),
     "its sibling is deferred": (1, {"w_0": "deferred", "w_1": "failed"}, IDS, False),
     "marked failed": (-1, {"w": "failed"}, IDS, False),
