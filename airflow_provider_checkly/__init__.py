@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __version__ = "0.1.0"
+GUIDES = ("index", "connection", "operators", "sensors", "gates", "health", "hook", "recipes")
 
 
 def get_provider_info() -> dict[str, object]:
@@ -27,10 +28,16 @@ def get_provider_info() -> dict[str, object]:
     return {
         "package-name": "airflow-provider-checkly",
         "name": "Checkly",
-        "description": "[Checkly](https://www.checklyhq.com): trigger checks, wait, gate on the result.",
+        "description": "Run Checkly checks (https://www.checklyhq.com), wait, and gate on the result.",
         "versions": [__version__],
         "integrations": [
-            {**integration, "external-doc-url": "https://www.checklyhq.com/docs", "tags": ["service"]}
+            {
+                **integration,
+                "external-doc-url": "https://www.checklyhq.com/docs",
+                "how-to-guide": [f"/docs/{page}.md" for page in GUIDES],
+                "logo": "/integration-logos/checkly.svg",
+                "tags": ["service"],
+            }
         ],
         **modules,
         "config": {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -75,7 +76,8 @@ class ChecklyBaseHook(BaseHook):
         """Look the connection up without blocking; look-ups within a few seconds are shared."""
         from airflow_provider_checkly.connection_cache import shared
 
-        key = (self.checkly_conn_id, self.get_connection, getattr(self, "aget_connection", None))
+        variable = os.environ.get(f"AIRFLOW_CONN_{self.checkly_conn_id.upper()}")  # a change counts at once
+        key = (self.checkly_conn_id, variable, self.get_connection, getattr(self, "aget_connection", None))
         self._settings = await shared(key, self._look_up)
         return self._settings
 

@@ -14,7 +14,11 @@ from airflow.providers.smtp.notifications.smtp import SmtpNotifier
 from airflow_provider_checkly.operators import ChecklyRunChecksOperator
 
 try:
-    from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
+    from airflow.sdk import (  # type: ignore[attr-defined]  # 3.2+ exports them
+        AsyncCallback,
+        DeadlineAlert,
+        DeadlineReference,
+    )
 except ImportError:
     raise ImportError("keep_a_deadline needs Airflow 3.2 or newer.") from None
 

@@ -5,6 +5,8 @@ The grid shows each mapped task under the name of its check.
 
 from __future__ import annotations
 
+from typing import Any
+
 from airflow.providers.common.compat.sdk import DAG, Param, task
 
 from airflow_provider_checkly.operators import ChecklyRunChecksOperator
@@ -20,8 +22,8 @@ with DAG(
 ):
 
     @task
-    def checks_of_this_release(params: dict[str, list[str]]) -> list[str]:
-        return params["check_ids"]
+    def checks_of_this_release(**context: Any) -> list[str]:
+        return list(context["params"]["check_ids"])
 
     ChecklyRunChecksOperator.partial(
         task_id="check",

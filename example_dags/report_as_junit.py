@@ -18,7 +18,12 @@ with DAG(
     tags=["checkly"],
 ):
     checks = ChecklyRunTestSessionOperator(
-        task_id="checks", run_location="eu-central-1", tags="checkout", deferrable=True, soft_fail=True
+        task_id="checks",
+        run_location="eu-central-1",
+        tags="checkout",
+        deferrable=True,
+        timeout=600,
+        soft_fail=True,
     )
 
     @task(trigger_rule="none_failed")

@@ -41,7 +41,7 @@ environment() { # environment LINE PYTHON: make it, with the wheel in place of t
 
 tests() { # tests LINE PYTHON: run them from a copy; what they read besides is copied, too
     local venv=$PWD/.venv-$1-$2 copy=$work/copy-$1-$2
-    mkdir "$copy" && cp -r tests example_dags benchmarks scripts README.md CHANGELOG.md pyproject.toml "$copy" && cd "$copy" || return
+    mkdir "$copy" && cp -r tests example_dags benchmarks scripts docs README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md pyproject.toml "$copy" && cd "$copy" || return
     unset PYTHONDONTWRITEBYTECODE PYTHONPATH ${!AIRFLOW_@}
     export AIRFLOW_HOME=$copy/airflow AIRFLOW__CORE__LOAD_EXAMPLES=False COVERAGE_FILE=$work/coverage.$1-$2
     "$venv/bin/python" -m coverage run -m pytest && return

@@ -34,3 +34,21 @@ echo "$pins"
     echo pip-audit | "$1" pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate -
 } >"$pins.new"
 mv "$pins.new" "$pins"
+
+pins=pins/docs.txt
+echo "$pins"
+{
+    echo '# For make docs. Made by "make pins".'
+    printf '%s\n' mkdocs-material 'mkdocstrings[python]' ruff |
+        "$1" pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate -
+} >"$pins.new"
+mv "$pins.new" "$pins"
+
+pins=pins/release.txt
+echo "$pins"
+{
+    echo '# For make check-dist and make workflows. Made by "make pins".'
+    printf '%s\n' check-jsonschema twine zizmor |
+        "$1" pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate -
+} >"$pins.new"
+mv "$pins.new" "$pins"

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+LIMIT = 150.0
+"""Seconds after which a run is stuck."""
 WORKER = Path(__file__).with_name("dag_worker.py")
 
 
@@ -47,7 +50,7 @@ class DagRunner:
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
         }
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603
             [sys.executable, str(WORKER), home],
             env=environment,
             stdin=subprocess.PIPE,
@@ -89,7 +92,10 @@ class DagRunner:
         assert self._process.stdin
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
+        too_long = threading.Timer(LIMIT, self._process.kill)
+        too_long.start()
         result = json.loads(self._answer() or "{}")
+        too_long.cancel()
         assert "state" in result, f"{result.get('error')}\n{self._log()}"
         return DagRun(**result, log=self._log())
 

@@ -86,15 +86,19 @@ def answer(dag_id: str, task_id: str, option: str) -> None:
     with TestClient(create_app("core"), base_url="http://testserver/api/v2") as api:
         token = api.get("http://testserver/auth/token").json()["access_token"]
         api.headers["Authorization"] = f"Bearer {token}"
-        path = f"/dags/{dag_id}/dagRuns/~/hitlDetails"
-        while not (asked := api.get(path, params={"response_received": False}).json()["hitl_details"]):
+        while not answered(api, dag_id, task_id, option):
             time.sleep(0.2)
-        run_id = asked[0]["task_instance"]["dag_run_id"]
-        done = api.patch(
-            f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails",
-            json={"chosen_options": [option]},
-        )
-        print(f"ANSWER {option}: {done.status_code} {done.text}", flush=True)
+
+
+def answered(api: Any, dag_id: str, task_id: str, option: str) -> bool:
+    """Answer if there is a question; SQLite may be locked, and then the next look answers."""
+    with suppress(Exception):
+        asked = api.get(f"/dags/{dag_id}/dagRuns/~/hitlDetails", params={"response_received": False})
+        for question in asked.json()["hitl_details"]:
+            run = f"/dags/{dag_id}/dagRuns/{question['task_instance']['dag_run_id']}"
+            path = f"{run}/taskInstances/{task_id}/-1/hitlDetails"
+            return api.patch(path, json={"chosen_options": [option]}).is_success
+    return False
 
 
 def database(dag_id: str, run_id: str) -> dict[str, Any]:
@@ -111,8 +115,13 @@ def database(dag_id: str, run_id: str) -> dict[str, Any]:
                 key(task): task.state and str(getattr(task.state, "value", task.state)) for task in tasks
             },
             "labels": {key(task): task.rendered_map_index for task in tasks},
-            "xcom": {f"{key(value)}.{value.key}": plain(model.deserialize_value(value)) for value in values},
+            "xcom": {f"{key(value)}.{value.key}": plain(decoded(model, value)) for value in values},
         }
+
+
+def decoded(model: Any, row: Any) -> Any:
+    """Return the value of an XCom; Airflow 2 decodes it as it loads the row."""
+    return row.value if hasattr(model, "init_on_load") else model.deserialize_value(row)
 
 
 def key(row: Any) -> str:
@@ -143,7 +152,7 @@ def main() -> None:
         with output_to(LOG):
             try:
                 result = run(job)
-            except Exception as error:  # the one who asked must know
+            except Exception as error:  # noqa: BLE001 - it is reported
                 result = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(result), flush=True)
 

@@ -20,6 +20,7 @@ from airflow_provider_checkly.emulator.default_checks import (
     PASSES,
     check_id,
 )
+from airflow_provider_checkly.events import from_event
 from airflow_provider_checkly.exceptions import (
     ChecksFailed,
 )
@@ -127,7 +128,7 @@ def test_a_kill_after_the_resume(checkly: Emulator) -> None:
     with pytest.raises(ChecksFailed):
         Killed(task_id="task", tags="smoke").execute_complete(context(), event)
     (cancel,) = requests_to(checkly, "cancel")
-    assert event["unfinished"] == [cancel.path.split("/")[3]]
+    assert from_event(event).unfinished == (cancel.path.split("/")[3],)
 
 
 @pytest.mark.usefixtures("_defers_at_once")

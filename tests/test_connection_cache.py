@@ -144,3 +144,16 @@ def test_hooks_of_the_same_class_share_a_look_up() -> None:
         assert "cu_canary" not in repr(list(connection_cache._known.values()))  # noqa: SLF001
 
     on_a_loop(work)
+
+
+def test_a_connection_in_the_environment_may_change_at_any_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in tests that start an emulator each."""
+
+    async def work() -> None:
+        for host in ("a.example.com", "b.example.com"):
+            fields = f'{{"conn_type": "checkly", "login": "a", "password": "key", "host": "{host}"}}'
+            monkeypatch.setenv("AIRFLOW_CONN_CHECKLY_DEFAULT", fields)
+            settings = await ChecklyHook().load_settings()
+            assert settings.credentials.base_url == f"https://{host}"
+
+    on_a_loop(work)

@@ -1,4 +1,4 @@
-"""What `make demo` prints and decides; the whole of it runs in a step of its own."""
+"""What `make demo` prints and decides; CI runs the whole demo in its own step."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent.parent / "scripts"))
 deployment: Any = importlib.import_module("deployment")
-progress: Any = importlib.import_module("demo_progress")
-WHY = "x warning Gate not passed:\nx warning   assertion: STATUS_CODE: EQUALS 200, was 503\n"
-report: Any = importlib.import_module("demo_report")
+progress: Any = importlib.import_module("progress")
 runs: Any = importlib.import_module("demo_runs")
+WHY = "x warning Gate not passed:\nx warning   assertion: STATUS_CODE: EQUALS 200, was 503\n"
 
 SESSION = {
     "checkSessionId": "6b3ae79f-b6ee-4110-bde7-1d7dcba33cd2",
@@ -33,7 +32,7 @@ SESSION = {
     ],
 }
 ERROR = "ChecksFailed: 1 of 4 checks did not pass: Payment API FAILED."
-PASSED = report.Run(
+PASSED = runs.Run(
     tag="deploy-gate",
     state="success",
     looks=[
@@ -57,7 +56,7 @@ FAILED = dataclasses.replace(
 
 
 def test_page_tells_all_and_fits() -> None:
-    lines = report.page(PASSED)
+    lines = runs.page(PASSED)
     text = "\n".join(lines)
     assert lines[0] == "Run with the checks tagged deploy-gate: success after 11 s"
     assert "gate     success        2.6 s     8.4 s" in text
@@ -66,17 +65,17 @@ def test_page_tells_all_and_fits() -> None:
     assert f"  {SESSION['checkSessionLink']}" in lines
     assert 'gate     return_value  3 x [{"checkSessionId"' in text
     assert 'publish  return_value  "published"' in text
-    assert [line for line in lines if len(line) > report.WIDTH] == [f"  {SESSION['checkSessionLink']}"]
+    assert [line for line in lines if len(line) > runs.WIDTH] == [f"  {SESSION['checkSessionLink']}"]
 
 
 def test_page_shows_the_error() -> None:
-    assert ERROR in report.page(FAILED)
-    assert "publish  upstream_failed            -         -" in report.page(FAILED)
+    assert ERROR in runs.page(FAILED)
+    assert "publish  upstream_failed            -         -" in runs.page(FAILED)
 
 
 def test_as_it_should_be() -> None:
-    assert report.faults(PASSED) == []
-    assert report.faults(FAILED) == []
+    assert runs.faults(PASSED) == []
+    assert runs.faults(FAILED) == []
 
 
 @pytest.mark.parametrize("run", [PASSED, FAILED])
@@ -90,7 +89,7 @@ def test_as_it_should_be() -> None:
     ],
 )
 def test_anything_else_is_a_fault(run: Any, change: dict[str, Any]) -> None:
-    fault, *rest = report.faults(dataclasses.replace(run, **change))
+    fault, *rest = runs.faults(dataclasses.replace(run, **change))
     log = rest[rest.index("-- the end of the gate's log") + 1 :]
     assert run.tag in fault
     assert log == change.get("log", run.log).splitlines()
@@ -98,18 +97,18 @@ def test_anything_else_is_a_fault(run: Any, change: dict[str, Any]) -> None:
 
 def test_the_gate_must_defer() -> None:
     run = dataclasses.replace(PASSED, looks=PASSED.looks[-1:])
-    assert "its gate was never deferred" in report.faults(run)[0]
+    assert "its gate was never deferred" in runs.faults(run)[0]
 
 
 def test_a_trigger_must_have_fired() -> None:
     run = dataclasses.replace(PASSED, log="success")
-    assert "no event of a trigger" in report.faults(run)[0]
-    assert report.faults(dataclasses.replace(PASSED, log="(ID 1) fired: TriggerEvent<{}>")) == []
+    assert "no event of a trigger" in runs.faults(run)[0]
+    assert runs.faults(dataclasses.replace(PASSED, log="(ID 1) fired: TriggerEvent<{}>")) == []
 
 
 def test_publishing_decides() -> None:
-    assert "it has not published" in report.faults(dataclasses.replace(PASSED, xcom={}))[0]
-    assert "it has published" in report.faults(dataclasses.replace(FAILED, xcom=PASSED.xcom))[0]
+    assert "it has not published" in runs.faults(dataclasses.replace(PASSED, xcom={}))[0]
+    assert "it has published" in runs.faults(dataclasses.replace(FAILED, xcom=PASSED.xcom))[0]
 
 
 def test_what_the_tasks_do() -> None:
@@ -165,13 +164,13 @@ def test_signal_ends_the_next_wait(monkeypatch: pytest.MonkeyPatch) -> None:
         signal.signal(signal.SIGUSR1, before)
 
 
-@pytest.mark.parametrize("mark", ["2026-01-01 warning ", "[2026-01-01] {waiter.py:1} WARNING - "])
+@pytest.mark.parametrize("mark", ["2026-01-01 warning ", "[2026-01-01] {base_operator.py:1} WARNING - "])
 def test_the_page_says_why_the_gate_was_not_passed(mark: str) -> None:
     log = f"{mark}a check failed\n{mark}Gate not passed:\n{mark}  RULE  REQUIRED\n2026-01-01 info other\n"
-    assert report.reasons(log) == [
+    assert runs.reasons(log) == [
         "",
         "WHAT THE LOG OF THE GATE SAYS",
         "Gate not passed:",
         "  RULE  REQUIRED",
     ]
-    assert report.reasons("nothing of the kind") == []
+    assert runs.reasons("nothing of the kind") == []

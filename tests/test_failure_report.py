@@ -31,7 +31,7 @@ TYPES = [kind for kind in get_args(CheckType) if kind != "HEARTBEAT"]
 MANY = 25
 
 
-def fleet() -> Iterator[Check]:
+def failing_checks() -> Iterator[Check]:
     """One failing check of each type, with its type as tag; many of tag `many`; and some more."""
     for number, kind in enumerate(TYPES, 1):
         tags = (kind.lower(), "each")
@@ -51,7 +51,7 @@ def fleet() -> Iterator[Check]:
 @pytest.fixture(params=[True])
 def checkly(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
     monkeypatch.setattr(failure_report, "FIRST_ANALYSIS_PAUSE", 0.2)
-    with Emulator(fleet(), speed=20, rca=request.param) as emulator:
+    with Emulator(failing_checks(), speed=20, rca=request.param) as emulator:
         monkeypatch.setenv("AIRFLOW_CONN_CHECKLY_DEFAULT", emulator.connection_json)
         yield emulator
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -183,6 +184,10 @@ def test_a_check_that_did_not_run(caplog: pytest.LogCaptureFixture) -> None:
     assert isinstance(caught.value, AirflowFailException)
     assert ti.xcom["check_session_ids"] == [s["checkSessionId"] for s in caught.value.sessions]
     assert ti.xcom["checkly_link"] == caught.value.sessions[0]["checkSessionLink"]
+    rules = {rule["rule"]: rule["met"] for rule in ti.xcom["gate"]["rules"]}
+    assert rules["requested"] is False
+    statuses = {each["check_id"]: each["status"] for each in ti.xcom["gate"]["checks"]}
+    assert statuses == {UNKNOWN: "NOT_RUN", DEACTIVATED: "NOT_RUN", PASSES: "STARTED"}
     with caplog.at_level(logging.WARNING):
         assert len(run(run_checks(check_ids=[PASSES, FAILS], tags="smoke"))) == 1
     assert f"Checks {FAILS} did not run" in caplog.text
@@ -243,8 +248,8 @@ def test_progress_and_how_to_free_the_slot(checkly: Emulator, caplog: pytest.Log
         run(run_checks(tags=["production", "smoke"], deferrable=False))
     assert "deferrable=True would free its slot" in caplog.text
     assert f'Started check session "Homepage API": {checkly.url}/accounts/' in caplog.text
-    assert "1 of 2 check sessions ended: Homepage API PASSED after" in caplog.text
-    assert "2 of 2 check sessions ended: Homepage PASSED after" in caplog.text
+    assert re.search(r"Homepage API PASSED after [\d.]+ s \(1 of 2 check sessions ended\)", caplog.text)
+    assert re.search(r"Homepage PASSED after [\d.]+ s \(2 of 2 check sessions ended\)", caplog.text)
     assert "All 2 checks passed." in caplog.text
     assert checkly.api_key not in caplog.text
 

@@ -70,7 +70,7 @@ def to_json(
         "omitted": len(checks),
     }
     kept = list(_fitting(checks, MAX_XCOM_BYTES - len(json.dumps(gate))))
-    return gate | {"checks": [*kept], "omitted": len(checks) - len(kept)}
+    return gate | {"checks": [*kept], "omitted": len(checks) - len(kept) + evaluation.left_out}
 
 
 def passed_message(checks: Sequence[CheckOutcome]) -> str:
@@ -81,8 +81,9 @@ def passed_message(checks: Sequence[CheckOutcome]) -> str:
         were = f"{passed} of {amount(count, 'check')} passed" if passed else "No check passed"
         return f"{were}; the gate tolerates the others: {some(map(named, others))}."
     degraded = sum(each.status == "DEGRADED" for each in checks)
-    suffix = f" ({degraded} DEGRADED)" if degraded else ""
-    return f"{_fit(checks[0].name)} passed{suffix}." if count == 1 else f"All {count} checks passed{suffix}."
+    if count == 1:
+        return f"{_fit(checks[0].name)} passed{' (DEGRADED)' if degraded else ''}."
+    return f"All {count} checks passed{f' ({degraded} DEGRADED)' if degraded else ''}."
 
 
 def named(check: CheckOutcome) -> str:

@@ -27,6 +27,8 @@ OPERATORS: Final = (
     "ChecklyRunTestSessionOperator",
     "ChecklyCheckSessionSensor",
     "ChecklyTestSessionSensor",
+    "ChecklyCheckStatusSensor",
+    "ChecklyAvailabilityOperator",
 )
 """What Airflow 3.4 shows the tab on; classes derived from these have other names, and no tab."""
 TAG: Final = "checkly"

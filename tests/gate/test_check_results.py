@@ -58,6 +58,10 @@ TABLE: dict[str, tuple[list[Any], list[Row]]] = {
         [suite("PASSED", result(1, ["PASSED"]))],  # type: ignore[arg-type]
         [(ID(1001), "Check 1", {"['PASSED']"}, ("['PASSED'] is not a final status",))],
     ),
+    "a status with a control character": (
+        [suite("PASSED", result(1, "PASSED\x00"))],
+        [(ID(1001), "Check 1", {"PASSED"}, ("PASSED is not a final status",))],
+    ),
     "an attempt that a final result settles": (
         [suite("PASSED", result(1, "FAILED", resultType="ATTEMPT"), result(1, "PASSED"))],
         [(ID(1001), "Check 1", {"PASSED"}, ())],

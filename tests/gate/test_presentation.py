@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from session_documents import ID, check, final, is_clean, result, suite, waited
 
 from airflow_provider_checkly import events
-from airflow_provider_checkly.exceptions import ChecklyAuthError, InvalidInput
+from airflow_provider_checkly.exceptions import ChecklyAuthError, ChecksFailed, InvalidInput
 from airflow_provider_checkly.failure_report import failed_results
 from airflow_provider_checkly.gate import Gate
 from airflow_provider_checkly.gate.evaluation import Evaluation, evaluate
@@ -139,7 +139,7 @@ def test_long_tables_and_names_stay_readable() -> None:
 
 MESSAGES: dict[str, tuple[Evaluation, str]] = {
     "one passed": (evaluate(PLAIN, waited(check(1, "PASSED"))), "Check 1 passed."),
-    "one degraded": (evaluate(PLAIN, waited(check(1, "DEGRADED"))), "Check 1 passed (1 DEGRADED)."),
+    "one degraded": (evaluate(PLAIN, waited(check(1, "DEGRADED"))), "Check 1 passed (DEGRADED)."),
     "all passed": (
         evaluate(PLAIN, waited(*(check(n, "PASSED") for n in range(4)))),
         "All 4 checks passed.",
@@ -178,7 +178,8 @@ MESSAGES: dict[str, tuple[Evaluation, str]] = {
         evaluate(PLAIN, waited(check(1, "PASSED"), check(2, "STARTED"), unseen=1, late=True)),
         (
             f"2 of 3 sessions had not ended at the deadline (timeout or execution_timeout): Check 2 STARTED "
-            f"({ID(2)}); {ID(900)}. They may still be running at Checkly."
+            f"({ID(2)}); {ID(900)}. They may still be running at Checkly. Set a "
+            f"longer timeout if they need more time."
         ),
     ),
     "not ended": (
@@ -318,6 +319,14 @@ def test_xcom_is_below_64_kib(name: str, count: int, kind: str) -> None:
     assert severities == sorted(severities)
     assert severities.count("failing") == words.count("FAILED")
     assert all(each["name"].isprintable() for each in found["checks"])
+
+
+def test_a_long_message_leaves_less_room_for_checks() -> None:
+    checks = evaluate(PLAIN, waited(*(check(n, "FAILED") for n in range(500)))).checks
+    found: Any = to_json(Evaluation(checks=checks, error=ChecksFailed("\U0001f600" * 9999)), {})
+    assert len(found["message"]) == 2000
+    assert len(json.dumps(found)) < KIB_64
+    assert 0 < found["omitted"] < 500
 
 
 def test_a_check_that_is_too_large_is_shown_without_its_locations() -> None:
