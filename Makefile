@@ -8,7 +8,7 @@ DEFAULT := 3.3
 AIRFLOW ?= $(DEFAULT)
 PYTHON ?= python3 python3.13 python3.12 python3.11
 # Lines and branches, in percent.
-COVERED := 93
+COVERED := 90
 
 VENV := .venv$(if $(filter-out $(DEFAULT),$(AIRFLOW)),-$(AIRFLOW))
 BIN := $(VENV)/bin
@@ -88,7 +88,7 @@ lint: venv ## Check style: ruff's rules and formatting, and that the shell scrip
 audit: venv ## Look up known vulnerabilities of all pinned packages
 	@[ -x .venv-audit/bin/python ] || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-audit
 	@UV_SYSTEM_CERTS=true $(BIN)/uv pip sync --quiet --python .venv-audit/bin/python pins/audit.txt
-	@.venv-audit/bin/python scripts/audit.py pins/airflow-*.txt pins/e2e.txt
+	@.venv-audit/bin/python scripts/audit.py pins/airflow-*.txt pins/browser.txt pins/e2e.txt
 
 types: venv ## Check types with mypy
 	$(BIN)/mypy

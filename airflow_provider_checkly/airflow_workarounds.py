@@ -56,8 +56,9 @@ async def is_still_awaited(ti: Any, xcom_key: str, session_ids: list[str]) -> bo
     """Return whether a task still waits for these sessions although `on_kill` of its trigger was called.
 
     Airflow 3.3: `on_kill` is also called in a triggerer that was frozen while another one took over. After a
-    user's action the task is neither deferred nor up for retry, or has the session ids of a new try, since
-    XCom is deleted when a try starts. Delete once `on_kill` is called for user actions only.
+    user's action the task is neither deferred nor up for retry, or it is deferred with the session ids of a
+    new try. A task that is up for retry may continue with its sessions; from Airflow 3.4 on, its XCom is
+    already that of the next try. Delete once `on_kill` is called for user actions only.
 
     :param ti: the task instance of the trigger, None under `dag.test()`.
     """
@@ -69,9 +70,11 @@ async def is_still_awaited(ti: Any, xcom_key: str, session_ids: list[str]) -> bo
     states = await sync_to_async(RuntimeTaskInstance.get_task_states)(
         task_ids=[ti.task_id], run_ids=[ti.run_id], **of_task
     )
+    state = states.get(ti.run_id, {}).get(ti.task_id if ti.map_index < 0 else f"{ti.task_id}_{ti.map_index}")
+    if state != "deferred":
+        return bool(state == "up_for_retry")
     ids = await sync_to_async(XCom.get_one)(key=xcom_key, task_id=ti.task_id, run_id=ti.run_id, **of_task)
-    name = ti.task_id if ti.map_index < 0 else f"{ti.task_id}_{ti.map_index}"
-    return states.get(ti.run_id, {}).get(name) in {"deferred", "up_for_retry"} and ids == session_ids
+    return bool(ids == session_ids)
 
 
 def is_defer_timeout(next_method: str, next_kwargs: Mapping[str, Any] | None) -> bool:

@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_checkly import events, failure_text
+from airflow_provider_checkly import events, failure_text, lineage
 from airflow_provider_checkly.airflow_workarounds import TRIGGER_FAILED, is_defer_timeout
 from airflow_provider_checkly.exceptions import ChecklyError, ChecksFailed, ChecksTimedOut, InvalidInput
 from airflow_provider_checkly.gate import presentation
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_checkly.api.http import JsonObject
     from airflow_provider_checkly.failure_report import FailedResult
+    from airflow_provider_checkly.lineage import Lineage
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +88,14 @@ class BaseChecklyOperator(BaseOperator):
             if skip:
                 raise AirflowSkipException(str(error))
         return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
+
+    def get_openlineage_facets_on_complete(self, task_instance: object) -> Lineage | None:  # noqa: ARG002
+        """Return what OpenLineage is told when the task passed or was skipped."""
+        return lineage.operator_lineage(self._evaluation)
+
+    def get_openlineage_facets_on_failure(self, task_instance: object) -> Lineage | None:
+        """Return what OpenLineage is told when the task failed."""
+        return self.get_openlineage_facets_on_complete(task_instance)
 
     def _deadline(self, context: Context, seconds: float) -> float:
         """Return the absolute wall-clock time in so many seconds.

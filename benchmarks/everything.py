@@ -14,6 +14,7 @@ import imports
 import latency
 import memory
 import refused
+import statuses
 from figures import table
 from machine import notes
 
@@ -27,6 +28,7 @@ LONG: Final = (
     ("Processor time and requests (wall clock)", cost),
     ("Memory and connections", memory),
     ("While Checkly answers 429", refused),
+    ("1,000 status sensors and 50 watchers", statuses),
     ("Imports", imports),
 )
 SHORT: Final = tuple(

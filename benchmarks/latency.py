@@ -20,7 +20,7 @@ from airflow_provider_checkly.api.rate_limit import RateLimiter
 
 if TYPE_CHECKING:
     from airflow_provider_checkly.api.http import Request, Response
-    from airflow_provider_checkly.api.transport import AsyncSender
+    from airflow_provider_checkly.api.rate_limit import AsyncSender
 
 LIMIT: Final = 600
 REFUSED: Final = 429

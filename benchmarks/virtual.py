@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from typing import Any
 
-    from airflow_provider_checkly.api.transport import AsyncSender
+    from airflow_provider_checkly.api.rate_limit import AsyncSender
 
 WINDOW: Final = 60.0
 

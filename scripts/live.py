@@ -2,6 +2,7 @@
 
 Reads CHECKLY_ACCOUNT_ID and CHECKLY_API_KEY (and CHECKLY_API_URL, if it is not the usual one). It only reads,
 unless CHECKLY_CHECK_ID names one check to trigger: that check then runs once, and alerts as it always does.
+On a terminal, it asks whether it may create a maintenance window far in the future, and deletes it again.
 Every difference of status, header or field is printed, no value of yours but statuses: please report them.
 """
 
@@ -95,7 +96,16 @@ def read(checkly: Checkly) -> None:
     checkly.ask("/v1/accounts/me", **{"x-checkly-account": UNKNOWN})
     remember(checkly, "check", first(checkly.ask("/v1/checks?limit=1&page=1")), "id")
     checkly.ask("/v1/checks/{check}")
+    checkly.ask("/v1/checks?limit=1&applyGroupSettings=true&tag=x&tag=y")
+    checkly.ask("/v1/check-statuses")
     checkly.ask("/v1/check-statuses/{check}")
+    checkly.ask("/v1/check-alerts?limit=1")
+    checkly.ask("/v1/reporting?quickRange=last24Hrs")
+    checkly.ask("/v1/maintenance-windows?limit=1")
+    if "check" in checkly.ids:
+        checkly.ask(
+            "/v1/analytics/checks?quickRange=last24Hours", "POST", {"checkIds": [checkly.ids["check"]]}
+        )
     remember(checkly, "result", first(checkly.ask("/v2/check-results/{check}?limit=1"), "entries"), "id")
     checkly.ask("/v1/check-results/{check}/{result}")
     checkly.ask("/v1/check-results/{check}/{result}/assets")
@@ -139,6 +149,34 @@ def run(checkly: Checkly, check_id: str) -> None:
     checkly.ask("/v1/check-sessions/{session}/cancel", "POST", {})
 
 
+def keep_quiet(checkly: Checkly) -> None:
+    """Create a window that applies to nothing, without `repeatUnit`; change it, and delete it twice."""
+    body = {
+        "name": "airflow-provider-checkly: make live",
+        "startsAt": "2040-01-01T00:00:00.000Z",
+        "endsAt": "2040-01-01T01:00:00.000Z",
+        "tags": [],
+        "silenceAlertsTags": ["airflow-provider-checkly-make-live"],
+    }
+    window = checkly.ask("/v1/maintenance-windows", "POST", body)
+    if not (isinstance(window, dict) and window.get("id")):
+        return
+    checkly.ids["window"] = str(window["id"])
+    try:
+        checkly.ask("/v1/maintenance-windows/{window}")
+        checkly.ask("/v1/maintenance-windows/{window}", "PUT", {"endsAt": "2040-01-01T02:00:00.000Z"})
+    finally:
+        checkly.ask("/v1/maintenance-windows/{window}", "DELETE")
+        checkly.ask("/v1/maintenance-windows/{window}?again", "DELETE")
+
+
+def may_create_a_window() -> bool:
+    """Ask, where somebody can answer."""
+    if not sys.stdin.isatty():
+        return False
+    return input("Create a maintenance window in the year 2040, and delete it again? [y/N] ").lower() == "y"
+
+
 def differences(real: Checkly, emulated: Checkly) -> Iterator[str]:
     """Name what differs, and what only one of the two could be asked."""
     for name in real.answers.keys() | emulated.answers.keys():
@@ -152,8 +190,12 @@ def differences(real: Checkly, emulated: Checkly) -> Iterator[str]:
                 yield f"{name}: {where}: Checkly {there}, emulator {here}"
 
 
-def compared(emulator: Emulator, real: Checkly, check_id: str | None) -> list[str]:
-    """Ask both sides, and return what differs."""
+def compared(emulator: Emulator, real: Checkly, check_id: str | None, *, window: bool = False) -> list[str]:
+    """Ask both sides, and return what differs.
+
+    :param check_id: a check to run, None for none.
+    :param window: whether to create a maintenance window.
+    """
     own, keys = DEFAULT_CHECKS[0].id, (emulator.url, emulator.account_id, emulator.api_key)
     emulated = Checkly(*keys)
     run(Checkly(*keys), own)  # so that there is something to read
@@ -161,6 +203,8 @@ def compared(emulator: Emulator, real: Checkly, check_id: str | None) -> list[st
         read(checkly)
         if check_id and check:
             run(checkly, check)
+        if window:
+            keep_quiet(checkly)
     return sorted(differences(real, emulated))
 
 
@@ -172,7 +216,8 @@ def main() -> int:
         return 2
     real = Checkly(os.environ.get("CHECKLY_API_URL") or CHECKLY, account, key)
     with Emulator() as emulator:
-        found = compared(emulator, real, os.environ.get("CHECKLY_CHECK_ID"))
+        window = may_create_a_window()
+        found = compared(emulator, real, os.environ.get("CHECKLY_CHECK_ID"), window=window)
     print("\n".join(found) or "No differences.")
     print(f"{len(real.answers)} answers of Checkly were compared, {len(found)} differences.")
     return int(bool(found))

@@ -42,6 +42,7 @@ def serve(progress: Progress, scratch: Path) -> None:
     with Emulator() as checkly:
         settings = {
             "AIRFLOW_CONN_CHECKLY_DEFAULT": checkly.connection_json,
+            "AIRFLOW__CHECKLY__SHOW_TAB": "True",
             "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
         }

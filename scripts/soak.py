@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING, Any, Final
 import psutil  # type: ignore[import-untyped]
 
 from airflow_provider_checkly.emulator import Check, Emulator
-from airflow_provider_checkly.events import WaitResult
+from airflow_provider_checkly.events import from_event
 from airflow_provider_checkly.hooks import ChecklyHook
 from airflow_provider_checkly.triggers import ChecklySessionTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from airflow_provider_checkly.api.polling import WaitResult
 
 FAULTS: Final[list[dict[str, Any]]] = [
     {"status": 502, "times": 3},
@@ -95,7 +97,7 @@ async def soak(checkly: Emulator, started: Sequence[Any], seconds: float, chance
 async def wait(session_id: str, deadline: float) -> list[WaitResult]:
     """Return all that one trigger reports."""
     trigger = ChecklySessionTrigger("checkly_default", [session_id], deadline)
-    return [WaitResult.from_event(event.payload) async for event in trigger.run()]
+    return [from_event(event.payload) async for event in trigger.run()]
 
 
 def tell(waits: Sequence[asyncio.Future[Any]], rss: Sequence[float], checkly: Emulator) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 
@@ -53,3 +54,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
     virtual = VirtualClock()
     virtual.install(monkeypatch)
     return virtual
+
+
+@pytest.fixture
+def _no_garbage_collection() -> Iterator[None]:
+    """Let no finalizer run while deeply nested JSON is parsed: no stack would be left for it."""
+    gc.disable()
+    yield
+    gc.enable()

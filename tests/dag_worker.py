@@ -107,7 +107,6 @@ def database(dag_id: str, run_id: str) -> dict[str, Any]:
     from airflow.utils.session import create_session
 
     model: Any = getattr(xcom, "XComModel", None) or xcom.XCom
-    read = getattr(model, "init_on_load", None)  # Airflow 2 reads a value as it loads it
     with create_session() as session:
         tasks = session.query(taskinstance.TaskInstance).filter_by(dag_id=dag_id, run_id=run_id).all()
         values = session.query(model).filter_by(dag_id=dag_id, run_id=run_id).all()
@@ -116,11 +115,13 @@ def database(dag_id: str, run_id: str) -> dict[str, Any]:
                 key(task): task.state and str(getattr(task.state, "value", task.state)) for task in tasks
             },
             "labels": {key(task): task.rendered_map_index for task in tasks},
-            "xcom": {
-                f"{key(value)}.{value.key}": plain(value.value if read else model.deserialize_value(value))
-                for value in values
-            },
+            "xcom": {f"{key(value)}.{value.key}": plain(decoded(model, value)) for value in values},
         }
+
+
+def decoded(model: Any, row: Any) -> Any:
+    """Return the value of an XCom; Airflow 2 decodes it as it loads the row."""
+    return row.value if hasattr(model, "init_on_load") else model.deserialize_value(row)
 
 
 def key(row: Any) -> str:

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
-from raw_http import OK, RawServer, Script, edits, edits_json, issue_certificates, sends
+from raw_http import (
+    OK,
+    RawServer,
+    Script,
+    edits,
+    edits_json,
+    forget_host,
+    issue_certificates,
+    sends,
+)
 
 from airflow_provider_checkly import base_hook
 from airflow_provider_checkly.api import endpoints
@@ -140,6 +149,7 @@ def refused_at_first(scene: Scene) -> None:
 
 
 def unknown_host(scene: Scene) -> None:
+    forget_host(scene.monkeypatch, "checkly.invalid")
     scene.connect("https://checkly.invalid")
 
 

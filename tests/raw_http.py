@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import pytest
+
 OK: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 CONNECTION_SECONDS: Final = 60
 """How long a silent connection is kept; longer than Checkly holds a long poll."""
@@ -310,3 +312,18 @@ def issue_certificates(folder: Path) -> Certificates:
     authority.issue_cert("127.0.0.1").configure_cert(context)
     authority.cert_pem.write_to_path(str(folder / "bundle.pem"))
     return Certificates(folder / "bundle.pem", context)
+
+
+# DNS
+
+
+def forget_host(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Let a name be unknown, whatever the DNS of this machine is like."""
+    look_up = socket.getaddrinfo
+
+    def without_host(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host in {name, name.encode()}:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return look_up(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", without_host)

@@ -57,9 +57,11 @@ IDS = ["one", "two"]
 AWAITED = {
     "deferred": (-1, {"w": "deferred"}, IDS, True),
     "up for retry": (-1, {"w": "up_for_retry"}, IDS, True),
+    "up for retry on Airflow 3.4": (-1, {"w": "up_for_retry"}, None, True),
     "mapped": (1, {"w_1": "deferred"}, IDS, True),
     "its sibling is deferred": (1, {"w_0": "deferred", "w_1": "failed"}, IDS, False),
     "marked failed": (-1, {"w": "failed"}, IDS, False),
+    "marked success": (-1, {"w": "success"}, IDS, False),
     "cleared, and deferred again": (-1, {"w": "deferred"}, ["three"], False),
     "cleared, and not started yet": (-1, {"w": "deferred"}, None, False),
     "without a state": (-1, {}, IDS, False),
@@ -77,6 +79,12 @@ def test_whether_sessions_are_still_awaited(
     ti = SimpleNamespace(dag_id="dag", task_id="w", run_id="run", map_index=index)
     found = asyncio.run(airflow_workarounds.is_still_awaited(ti, "check_session_ids", IDS))
     assert found is awaited
+
+
+def test_without_a_task_instance() -> None:
+    """Under `dag.test()` nothing tells whether a user ended the task, so nothing is to be cancelled."""
+    pytest.importorskip("airflow.sdk.execution_time.task_runner")
+    assert asyncio.run(airflow_workarounds.is_still_awaited(None, "check_session_ids", IDS))
 
 
 def test_the_form_of_older_versions() -> None:

@@ -32,6 +32,8 @@ NEEDS = {
     "ask_a_human": (3, 1, 0),
     "await_in_an_async_task": (3, 2, 0),
     "keep_a_deadline": (3, 2, 0),
+    "start_when_a_check_fails": (3, 0, 0),
+    "start_when_a_check_recovers": (3, 0, 0),
 }
 
 CHOSE = "success: gate=failed choose=success"
@@ -58,6 +60,12 @@ ENDS = {
         "timed out": f"{CHOSE} publish=skipped roll_back=success call_for_help=skipped",
         "error": f"{CHOSE} publish=skipped roll_back=skipped call_for_help=success",
         "no match": f"{CHOSE} publish=skipped roll_back=skipped call_for_help=success",
+    },
+    "deploy_quietly": {
+        "passed": "success: quiet=success loud=success deploy=success well_again=success",
+        "timed out": "failed: quiet=success loud=success deploy=success well_again=failed",
+        "error": "failed: quiet=failed loud=upstream_failed deploy=upstream_failed well_again=upstream_failed",  # noqa: E501
+        "no match": "failed: quiet=success loud=success deploy=success well_again=failed",
     },
     "gate_publish_on_checks": {
         "passed": "success: gate=success publish=success",
@@ -99,6 +107,12 @@ ENDS = {
         "passed": "success: nightly_load=success",
         "error": "success: nightly_load=success",
     },
+    "publish_if_available": {
+        "passed": "success: was_available=success publish=success",
+        "failed": "failed: was_available=failed publish=upstream_failed",
+        "error": "failed: was_available=failed publish=upstream_failed",
+        "no match": "failed: was_available=failed publish=upstream_failed",
+    },
     "report_as_junit": {
         "passed": "success: checks=success junit=success",
         "failed": "success: checks=skipped junit=success",
@@ -124,6 +138,8 @@ ENDS = {
         "error": "failed: gate=failed publish=upstream_failed",
         "no match": "failed: gate=failed publish=upstream_failed",
     },
+    "start_when_a_check_fails": {"passed": "success: quarantine=success"},
+    "start_when_a_check_recovers": {"passed": "success: load_again=success"},
     "verify_every_hour": {
         "passed": "success: verify=success refresh_dashboards=success",
         "failed": "success: verify=skipped refresh_dashboards=skipped",
@@ -139,6 +155,12 @@ ENDS = {
         "no match": "failed: somebody_else=failed wait=upstream_failed",
     },
 }
+ENDS["wait_until_healthy"] = {
+    "passed": "success: healthy=success load=success",
+    "timed out": "failed: healthy=failed load=upstream_failed",
+    "error": "failed: healthy=failed load=upstream_failed",
+    "no match": "failed: healthy=failed load=upstream_failed",
+}
 ENDS["keep_a_deadline"] = ENDS["gate_publish_on_checks"]
 CASES = [(example, outcome) for example, ends in ENDS.items() for outcome in ends]
 UNRELATED = Check(id=str(UUID(int=99)), name="Unrelated", tags=("unrelated",))
@@ -151,12 +173,17 @@ def checks_that(outcome: str) -> list[Check]:
     if outcome == "one failed":
         return list(DEFAULT_CHECKS)
     ends: Any = {"passed": "passed", "failed": "failed", "timed out": "never", "error": "passed"}[outcome]
-    return [replace(check, outcome=ends, attempts=0) for check in DEFAULT_CHECKS]
+    status: Any = "passing" if ends == "passed" else "failing"
+    return [
+        replace(check, outcome=ends, attempts=0, timeline=((0, status),) if check.timeline else ())
+        for check in DEFAULT_CHECKS
+    ]
 
 
 def hurried(file: Path, folder: Path, outcome: str) -> Path:
     """The example, with shorter time limits where they are to be reached."""
     text = file.read_text().replace("retry_delay=timedelta(minutes=1)", "retry_delay=timedelta(0)")
+    text = text.replace("poke_interval=30", "poke_interval=1")
     if outcome == "timed out":
         text, changed = re.subn(r"\btimeout=(600|timedelta\(minutes=\d+\))", "timeout=2", text)
         assert changed or "wait_for_completion" in text

@@ -184,6 +184,10 @@ def test_a_check_that_did_not_run(caplog: pytest.LogCaptureFixture) -> None:
     assert isinstance(caught.value, AirflowFailException)
     assert ti.xcom["check_session_ids"] == [s["checkSessionId"] for s in caught.value.sessions]
     assert ti.xcom["checkly_link"] == caught.value.sessions[0]["checkSessionLink"]
+    rules = {rule["rule"]: rule["met"] for rule in ti.xcom["gate"]["rules"]}
+    assert rules["requested"] is False
+    statuses = {each["check_id"]: each["status"] for each in ti.xcom["gate"]["checks"]}
+    assert statuses == {UNKNOWN: "NOT_RUN", DEACTIVATED: "NOT_RUN", PASSES: "STARTED"}
     with caplog.at_level(logging.WARNING):
         assert len(run(run_checks(check_ids=[PASSES, FAILS], tags="smoke"))) == 1
     assert f"Checks {FAILS} did not run" in caplog.text

@@ -113,7 +113,7 @@ FLOORS = [
     {"api", "task_exceptions", "pytest_plugin", "retry_policy"},
     {"arguments", "airflow_workarounds", "connection"},
     {"gate", "check_selection", "test_session_options", "base_hook", "notifications"},
-    {"events", "health_wait", "junit", "status_hook", "shared_reads"},
+    {"lineage", "events", "health_wait", "junit", "status_hook", "shared_reads"},
     {"hooks"},
     {"failure_report", "reattach", "maintenance", "triggers"},
     {"failure_text"},

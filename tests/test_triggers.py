@@ -219,13 +219,6 @@ def test_an_unexpected_error_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 TI: Any = SimpleNamespace(dag_id="dag", task_id="w", run_id="run", map_index=1)
-STATES: dict[str, tuple[str, bool, bool]] = {
-    "mark failed": ("failed", True, True),
-    "mark success": ("success", True, True),
-    "clear, the new try is deferred already": ("deferred", False, True),
-    "thawed after another triggerer took over": ("deferred", True, False),
-    "a retry that may continue with the sessions": ("up_for_retry", True, False),
-}
 
 
 @pytest.fixture
@@ -250,12 +243,12 @@ def trigger_of(ids: list[str], **arguments: Any) -> ChecklySessionTrigger:
     return trigger
 
 
-@pytest.mark.parametrize(("state", "mine", "cancel"), STATES.values(), ids=STATES)
-def test_kill(state: str, checkly: Emulator, airflow_says: AirflowSays, *, mine: bool, cancel: bool) -> None:
+@pytest.mark.parametrize(("state", "cancel"), [("failed", True), ("deferred", False)])
+def test_kill(state: str, checkly: Emulator, airflow_says: AirflowSays, *, cancel: bool) -> None:
     """The unfinished sessions are cancelled, unless the task still waits for them."""
     passes, never = start(PASSES, NEVER_ENDS)
     ids = [passes, never]
-    airflow_says(state, ids if mine else ["other"])
+    airflow_says(state, ids)
 
     async def kill() -> None:
         trigger = trigger_of(ids)
@@ -272,17 +265,6 @@ def test_kill(state: str, checkly: Emulator, airflow_says: AirflowSays, *, mine:
 def test_kill_without_cancel_on_kill(checkly: Emulator, airflow_says: AirflowSays) -> None:
     airflow_says("failed", None)
     asyncio.run(trigger_of(start(NEVER_ENDS), cancel_on_kill=False).on_kill())
-    assert cancels(checkly) == []
-
-
-def test_kill_without_a_task_instance(checkly: Emulator, caplog: pytest.LogCaptureFixture) -> None:
-    """Under `dag.test()` nothing tells whether a user ended the task, so nothing is cancelled."""
-    pytest.importorskip("airflow.sdk.execution_time.task_runner")
-    trigger = trigger_of(start(NEVER_ENDS))
-    trigger.task_instance = None
-    with caplog.at_level("INFO"):
-        asyncio.run(trigger.on_kill())
-    assert "Nothing is cancelled" in caplog.text
     assert cancels(checkly) == []
 
 

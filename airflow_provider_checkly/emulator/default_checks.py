@@ -2,7 +2,8 @@
 
 Two tags are made for gates: every check of `deploy-gate` passes, after 6 to 10 seconds; `deploy-gate-broken`
 has one more, which fails. Beware of a trigger without a target: one of the suites never ends. The heartbeat
-is not run but pinged at `/ping/<its id>`.
+is not run but pinged at `/ping/<its id>`. Two checks run on schedule, too: the database port always passes,
+the DNS of the shop fails for a minute every four minutes.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from airflow_provider_checkly.emulator.checks import Check
 
 if TYPE_CHECKING:
-    from airflow_provider_checkly.emulator.checks import CheckType, Outcome
+    from airflow_provider_checkly.emulator.checks import CheckType, Outcome, Status
 
 EU, US, SYDNEY = "eu-central-1", "us-east-1", "ap-southeast-2"
 
@@ -33,6 +34,14 @@ PASSES_SLOWLY: Final = check_id(9)
 PASSES_ON_RETRY: Final = check_id(14)
 DEACTIVATED: Final = check_id(15)
 HEARTBEAT: Final = check_id(16)
+# These two run on schedule, too.
+ALWAYS_PASSING: Final = check_id(12)
+FLAPPING: Final = check_id(13)
+
+
+def _minutes(start: float) -> tuple[tuple[float, Status], tuple[float, Status]]:
+    """Return three good minutes and a bad one."""
+    return (start, "passing"), (start + 180, "failing")
 
 
 # Name, type, outcome, seconds, failed tries, locations, tags, tags of its group; the numbers count from 1.
@@ -56,6 +65,11 @@ ROWS: Final[tuple[Row, ...]] = (
     ("Old homepage", "API", "passed", 1, 0, (EU,), "production smoke retired", ""),
     ("Nightly load", "HEARTBEAT", "passed", 1, 0, (EU,), "heartbeat", ""),
 )
+DAY: Final = 24 * 3600
+TIMELINES: Final[dict[str, tuple[tuple[float, Status], ...]]] = {
+    ALWAYS_PASSING: ((0, "passing"),),
+    FLAPPING: tuple(step for start in range(0, DAY, 240) for step in _minutes(start)),
+}
 
 
 def _check(number: int, row: Row) -> Check:
@@ -71,6 +85,8 @@ def _check(number: int, row: Row) -> Check:
         seconds=seconds,
         outcome=outcome,
         attempts=attempts,
+        timeline=TIMELINES.get(check_id(number), ()),
+        every=60 if check_id(number) in TIMELINES else 0,
     )
 
 

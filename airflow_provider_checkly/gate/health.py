@@ -25,6 +25,8 @@ HEALTH_WORDS: Final[tuple[HealthWord, ...]] = ("passing", "degraded", "failing")
 UNKNOWN: Final = "unknown"
 MAX_ROWS: Final = 500
 """Checks that a result describes, the unhealthy ones first; an event and XCom hold fewer."""
+MAX_GOOD_ROWS: Final = 20
+"""Healthy ones among them, as long as others are not: looks are frequent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +115,15 @@ class AccountStatuses:
     :param by_id: as Checkly returned them.
     :param words: the status word of each check.
     :param not_passing: those of `words` that are not `passing`.
+    :param ids_by_word: the other way round.
+    :param updated_at: Unix seconds.
     """
 
     by_id: Mapping[str, JsonObject]
     words: Mapping[str, str]
     not_passing: Mapping[str, str]
+    ids_by_word: Mapping[str, frozenset[str]]
+    updated_at: Mapping[str, float]
 
     @classmethod
     def of(cls, statuses: Iterable[JsonObject]) -> AccountStatuses:
@@ -125,7 +131,18 @@ class AccountStatuses:
         named = [(each.get("checkId"), each) for each in statuses]
         by_id = {check_id.lower(): each for check_id, each in named if isinstance(check_id, str)}
         words = {check_id: status_word(each) for check_id, each in by_id.items()}
-        return cls(by_id, words, {key: word for key, word in words.items() if word != "passing"})
+        not_passing = {check_id: word for check_id, word in words.items() if word != "passing"}
+        ids: dict[str, frozenset[str]] = {
+            word: frozenset(check_id for check_id in words if words[check_id] == word)
+            for word in HEALTH_WORDS
+        }
+        times = {check_id: models.moment(each.get("updated_at")) for check_id, each in by_id.items()}
+        known = {check_id: time for check_id, time in times.items() if time is not None}
+        return cls(by_id, words, not_passing, ids, known)
+
+    def updated_since(self, moment: float) -> frozenset[str]:
+        """Return the checks that Checkly updated since then."""
+        return frozenset(check_id for check_id, time in self.updated_at.items() if time >= moment)
 
 
 def get_account_statuses() -> Endpoint[AccountStatuses]:
@@ -141,21 +158,24 @@ def assess(
 
     :param checks: by id: the check as it is configured, {} if that is not known, None if it does not exist.
     """
+    healthy = frozenset[str]().union(*(statuses.ids_by_word[word] for word in requirement.healthy))
+    fresh = healthy if requirement.since is None else statuses.updated_since(requirement.since)
     bad = [
         check_id
         for check_id, check in checks.items()
-        if statuses.words.get(check_id) not in requirement.healthy
-        or check is None
-        or check.get("activated") is False
-        or not _is_fresh(statuses.by_id[check_id], requirement.since)
+        if check_id not in healthy or check_id not in fresh or _is_off(check)
     ]
-    shown = dict.fromkeys([*bad[:MAX_ROWS], *islice(checks, MAX_ROWS)])
+    shown = dict.fromkeys([*bad[:MAX_ROWS], *islice(checks, MAX_ROWS if not bad else MAX_GOOD_ROWS)])
     rows = [
         _health(check_id, checks[check_id], statuses.by_id.get(check_id), requirement)
         for check_id in islice(shown, MAX_ROWS)
     ]
     rows.sort(key=lambda each: not each.reason)
     return HealthResult(tuple(rows), len(checks), len(bad))
+
+
+def _is_off(check: JsonObject | None) -> bool:
+    return check is None or check.get("activated") is False
 
 
 def _health(
@@ -188,12 +208,9 @@ def _reason(check: JsonObject | None, status: JsonObject | None, word: str, requ
     if word not in requirement.healthy:
         where = one_line(status.get("lastRunLocation"))
         return f"is {word}{f', last in {where}' if where else ''}"
-    return "" if _is_fresh(status, requirement.since) else "has not run since the task began"
-
-
-def _is_fresh(status: JsonObject, since: float | None) -> bool:
-    changed = models.moment(status.get("updated_at"))
-    return since is None or (changed is not None and changed >= since)
+    since, updated_at = requirement.since, models.moment(status.get("updated_at"))
+    is_fresh = since is None or (updated_at is not None and updated_at >= since)
+    return "" if is_fresh else "has not run since the task began"
 
 
 def evaluate_health(
@@ -211,7 +228,13 @@ def evaluate_health(
         rules.append(Rule("duration", f"{for_seconds:g} s in a row", seconds, met=result.is_met))
     error = result.error or (None if result.is_met else _timed_out(result))
     outcomes = tuple(replace(_outcome(each), link=page(each.check_id)) for each in result.checks)
-    return Evaluation(() if result.error else tuple(rules), outcomes, error, passed_text=_passed(result))
+    return Evaluation(
+        () if result.error else tuple(rules),
+        outcomes,
+        error,
+        passed_text=_passed(result),
+        left_out=result.count - len(outcomes),
+    )
 
 
 def _outcome(check: CheckHealth) -> CheckOutcome:

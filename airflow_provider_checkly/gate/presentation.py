@@ -70,7 +70,7 @@ def to_json(
         "omitted": len(checks),
     }
     kept = list(_fitting(checks, MAX_XCOM_BYTES - len(json.dumps(gate))))
-    return gate | {"checks": [*kept], "omitted": len(checks) - len(kept)}
+    return gate | {"checks": [*kept], "omitted": len(checks) - len(kept) + evaluation.left_out}
 
 
 def passed_message(checks: Sequence[CheckOutcome]) -> str:

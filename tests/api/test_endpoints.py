@@ -173,6 +173,7 @@ def test_an_error_without_a_message_says_so(body: dict[str, Any]) -> None:
         read(V2.get(SESSION), 502, {"statusCode": 502, **body})
 
 
+@pytest.mark.usefixtures("_no_garbage_collection")
 @pytest.mark.parametrize(
     ("body", "message"),
     [

@@ -25,6 +25,7 @@ def response(body: bytes) -> Response:
     return Response(REQUEST, 200, {}, body)
 
 
+@pytest.mark.usefixtures("_no_garbage_collection")
 @pytest.mark.parametrize(
     ("body", "fault"),
     [

@@ -12,15 +12,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from raw_http import OK, Exchange, RawServer, Script, falls_silent_after, resets_after, sends
+from raw_http import (
+    OK,
+    Exchange,
+    RawServer,
+    Script,
+    falls_silent_after,
+    forget_host,
+    issue_certificates,
+    resets_after,
+    sends,
+)
 
 from airflow_provider_checkly import __version__, exceptions
-from airflow_provider_checkly.api import endpoints, transport
+from airflow_provider_checkly.api import endpoints, environment, transport
 from airflow_provider_checkly.api.http import Credentials, Request
 from airflow_provider_checkly.emulator import Emulator
 from airflow_provider_checkly.exceptions import ChecklyUnreachable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from conftest import Client
@@ -145,7 +156,8 @@ def test_a_refused_connection_was_not_processed(client: Client, closed_port: int
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_name_that_does_not_exist(client: Client, scheme: str) -> None:
+def test_a_name_that_does_not_exist(client: Client, monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    forget_host(monkeypatch, "checkly.invalid")
     assert failure(client, f"{scheme}://checkly.invalid", TRIGGER) == NEVER_PROCESSED
 
 
@@ -216,6 +228,31 @@ def test_certificates_from_the_environment(
     assert response.body == b"{}"
 
 
+@pytest.fixture
+def certifi_bundle(monkeypatch: pytest.MonkeyPatch, certificates: Certificates) -> Iterator[None]:
+    """Let certifi trust the certificates of the tests."""
+    monkeypatch.setattr("certifi.where", lambda: str(certificates.bundle))
+    environment._tls.cache_clear()  # noqa: SLF001
+    yield
+    environment._tls.cache_clear()  # noqa: SLF001
+
+
+@pytest.mark.usefixtures("certifi_bundle")
+def test_certifi_is_trusted(client: Client, certificates: Certificates) -> None:
+    with RawServer(sends(OK + b"Content-Length: 2\r\n\r\n{}"), tls=certificates.server) as server:
+        (response,) = client.exchange(credentials_for(server.url), GET)
+    assert response.body == b"{}"
+
+
+@pytest.mark.usefixtures("certifi_bundle")
+def test_a_bundle_from_the_environment_is_the_only_one(
+    client: Client, certificates: Certificates, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(issue_certificates(tmp_path).bundle))
+    with RawServer(sends(), tls=certificates.server) as server:
+        assert failure(client, server.url, GET) == MISCONFIGURED
+
+
 @pytest.mark.parametrize("content", [None, "", "not a certificate"])
 def test_a_bundle_that_cannot_be_read_is_named(
     client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
@@ -243,6 +280,13 @@ def test_a_key_that_the_server_echoes_is_hidden(client: Client) -> None:
     with RawServer(sends(head + body)) as server, pytest.raises(exceptions.ChecklyAuthError) as caught:
         client.send(credentials_for(server.url), endpoints.get_account())
     assert "Bearer *** is not valid" in str(caught.value)
+
+
+def test_a_key_that_could_be_part_of_any_word_is_not_replaced(client: Client) -> None:
+    body = b'{"statusCode": 400, "message": "accounts"}'
+    head = b"HTTP/1.1 400 No\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with RawServer(sends(head + body)) as server, pytest.raises(exceptions.ChecklyRefused, match="accounts"):
+        client.send(Credentials(server.url, "account-1", "acc"), endpoints.get_account())
 
 
 @pytest.mark.parametrize("size", [4_000, 200_000])
@@ -302,6 +346,7 @@ def test_what_is_sent(client: Client) -> None:
     assert headers["x-checkly-account"] == "account-1"
     assert headers["user-agent"] == f"airflow-provider-checkly/{__version__}"
     assert headers["accept"] == headers["content-type"] == "application/json"
+    assert headers["accept-encoding"] == "gzip, deflate"
     assert "cookie" not in headers
     assert response.headers["x-odd"] == "A"
     assert response.seconds > 0

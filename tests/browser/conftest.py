@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from airflow_provider_checkly.emulator import Emulator
+
 HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parent.parent
 sys.path.append(str(ROOT / "scripts"))
@@ -42,7 +44,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """An Airflow whose DAGs have run, but for one task that waits."""
     home = tmp_path_factory.mktemp("browser")
-    with importlib.import_module("browser.stage").Stage(home / "airflow") as stage:
+    with Emulator() as checkly, importlib.import_module("browser.stage").Stage(home / "a", checkly) as stage:
         stage.prepare()
         yield stage
     shutil.rmtree(home, ignore_errors=True)
@@ -59,13 +61,24 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def admin(stage: Stage, browser: Browser) -> Any:
+    """The session of somebody who is logged in, without a password: Airflow 3.1 then forgets the page."""
+    page = browser.new_page()
+    page.goto(stage.url)
+    page.get_by_role("link", name="Dags").first.wait_for()
+    state = page.context.storage_state()
+    page.context.close()
+    return state
+
+
 @pytest.fixture
-def opened(browser: Browser) -> Iterator[Callable[..., Page]]:
+def opened(browser: Browser, admin: Any) -> Iterator[Callable[..., Page]]:
     """Open pages of their own; what a page reports as an error, or asks for in vain, fails the test."""
     contexts, faults = [], []
 
     def told(message: Any) -> None:
-        if message.type == "error":
+        if message.type == "error" and "Content Security Policy" not in message.text:  # of Airflow's own page
             faults.append(message.text)
 
     def answered(response: Any) -> None:
@@ -73,7 +86,7 @@ def opened(browser: Browser) -> Iterator[Callable[..., Page]]:
             faults.append(f"{response.status} {response.url}")
 
     def opened(url: str, **options: Any) -> Page:
-        contexts.append(browser.new_context(viewport=SIZE, **options))
+        contexts.append(browser.new_context(viewport=SIZE, **{"storage_state": admin, **options}))
         contexts[-1].set_default_timeout(SECONDS * 1000)
         page = contexts[-1].new_page()
         page.on("console", told)

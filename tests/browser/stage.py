@@ -14,7 +14,19 @@ from deployment_clients import Rest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DAGS: Final = Path(__file__).parent / "dags" / "gates.py"
+    from airflow_provider_checkly.emulator import Emulator
+
+ROOT: Final = Path(__file__).parents[2]
+EXAMPLES: Final = {
+    "broken": ("checkly_gate_publish_on_checks", {"tag": "deploy-gate-broken"}),
+    "good": ("checkly_gate_publish_on_checks", {}),
+    "mapped": ("checkly_map_over_check_ids", {}),
+}
+"""Runs of the examples, against a local Checkly: their DAGs and parameters."""
+DAGS: Final = (
+    Path(__file__).parent / "dags" / "gates.py",
+    *(ROOT / "example_dags" / f"{dag_id.removeprefix('checkly_')}.py" for dag_id, _ in EXAMPLES.values()),
+)
 RUN: Final = "manual__2026-01-01T00:00:00+00:00"
 """A run id as Airflow makes it: with characters that mean something in addresses."""
 RUNS: Final = 100
@@ -25,12 +37,16 @@ SLOWER: Final = 3
 FLAKY: Final = 7
 """The check that fails now and then."""
 VIEWER: Final = ("viewer", "a password of the tests")
+DECODE: Final = (
+    "UPDATE xcom SET value = json_extract(value, '$') WHERE json_type(value) = 'text' AND dag_id = 'history'"
+)
+"""Airflow 3.1 encodes what its API is given twice."""
 
 
 class Stage(Deployment):
     """A whole Airflow with the DAGs of these tests."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, checkly: Emulator) -> None:
         home.mkdir(parents=True, exist_ok=True)
         passwords = home / "passwords.json"
         passwords.write_text(json.dumps(dict([VIEWER])))
@@ -44,8 +60,12 @@ class Stage(Deployment):
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
         }
         processes = {**PROCESSES, "viewers": ("api-server",)}
-        settings = {"AIRFLOW__CHECKLY__SHOW_TAB": "True"} | _database(home)
-        super().__init__(home, [DAGS], settings, processes=processes, own={"viewers": viewers})
+        settings = {
+            "AIRFLOW_CONN_CHECKLY_DEFAULT": checkly.connection_json,
+            "AIRFLOW__CHECKLY__SHOW_TAB": "True",
+            **_database(home),
+        }
+        super().__init__(home, DAGS, settings, processes=processes, own={"viewers": viewers})
         self.api = Api(self.url)
 
     @property
@@ -56,12 +76,18 @@ class Stage(Deployment):
     def prepare(self) -> None:
         """Run the DAGs, until only the task that waits is left."""
         self.waiting.touch()
-        for dag_id in ("gates", "history"):
+        for dag_id in ("gates", "history", *(dag_id for dag_id, _ in EXAMPLES.values())):
             self.wait_for_dag(dag_id)
         self.api.trigger("gates", RUN, {})
+        for run_id, (dag_id, conf) in EXAMPLES.items():
+            self.api.trigger(dag_id, run_id, conf)
         left = {"running", "retried"}
         self.wait(lambda: "" if self.api.unfinished("gates", RUN) <= left else "  the tasks run")
+        for run_id, (dag_id, _) in EXAMPLES.items():
+            self.wait(lambda dag=dag_id, run=run_id: ", ".join(self.api.unfinished(dag, run)))
         self.api.fill_history()
+        with closing(sqlite3.connect(self.home / "airflow.db")) as database, database:
+            database.execute(DECODE)
 
 
 def _database(home: Path) -> dict[str, str]:

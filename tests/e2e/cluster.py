@@ -16,7 +16,9 @@ from deployment_clients import Rest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-DAGS: Final = Path(__file__).parent / "dags" / "gates.py"
+DAGS: Final = Path(__file__).parent / "dags"
+DAG_IDS: Final = {"gates": ("deferred", "mapped"), "health": ("on_failing", "on_twin_b", "healthy", "deploy")}
+"""By DAG file: DAGs whose reading shows that Airflow is ready."""
 QUICKER: Final = {
     # A task without heartbeats is found dead after seconds instead of 5 minutes.
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
@@ -74,6 +76,17 @@ class Api(Rest):
         body = {"dry_run": False, "only_failed": False}
         self._ask("POST", f"/dags/{dag_id}/dagRuns/{run_id}/clear", body)
 
+    def asset_events(self, name: str) -> list[dict[str, Any]]:
+        """Return the latest events of an asset."""
+        assets = self._ask("GET", f"/assets?name_pattern={name}")["assets"]
+        (asset_id,) = (each["id"] for each in assets if each["name"] == name)
+        query = f"asset_id={asset_id}&limit=100&order_by=-timestamp"
+        return list(self._ask("GET", f"/assets/events?{query}")["asset_events"])
+
+    def run_states(self, dag_id: str) -> set[str]:
+        """Return the states of a DAG's runs."""
+        return {each["state"] for each in self._ask("GET", f"/dags/{dag_id}/dagRuns?limit=100")["dag_runs"]}
+
     def xcom_of(self, dag_id: str, run_id: str, key: str, map_index: int = -1) -> Any:
         """Return a value that the gate left in XCom, None if it is not there."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/gate/xcomEntries/{key}"
@@ -90,9 +103,12 @@ class Cluster(Deployment):
         processes: Mapping[str, tuple[str, ...]] = PROCESSES,
         *,
         own: Mapping[str, Mapping[str, str]] | None = None,
+        dags: str = "gates",
     ) -> None:
-        super().__init__(home, [DAGS], QUICKER | dict(settings), processes=processes, own=own)
+        files = [DAGS / f"{dags}.py"]
+        super().__init__(home, files, QUICKER | dict(settings), processes=processes, own=own)
         self.api = Api(self.url)
+        self._dag_ids = DAG_IDS[dags]
 
     def kill(self, *names: str) -> None:
         """Kill processes with all that they started, as a machine that goes down does."""
@@ -149,7 +165,7 @@ class Cluster(Deployment):
 
     def ready(self) -> None:
         """Wait until the DAGs may be run."""
-        for dag_id in ("deferred", "mapped"):
+        for dag_id in self._dag_ids:
             self.wait_for_dag(dag_id)
 
 

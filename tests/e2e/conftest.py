@@ -70,7 +70,8 @@ def stage(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     request.config.stash.setdefault(LEDGERS, {})[kind] = ledger
     with ExitStack() as stack:
         home = folder / request.module.__name__.rpartition(".")[2]
-        yield stack.enter_context(deployments.staged(kind, home, ledger))
+        dags = getattr(request.module, "DAGS", "gates")
+        yield stack.enter_context(deployments.staged(kind, home, ledger, dags))
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from e2e.stage import Gate, check
 if TYPE_CHECKING:
     from e2e.stage import Stage
 
-GOING_ON: Final = "Continuing with 1 "
-MAY_RUN: Final = "sessions may already run"
+CONTINUING: Final = "Continuing with 1 "
+MAY_RUN: Final = "its sessions may be running"
 
 
 def _kill(gate: Gate, *, whole_worker: bool = False) -> None:
@@ -25,11 +25,11 @@ def _says(gate: Gate, text: str) -> list[str]:
 
 
 def kill_before_deferral(stage: Stage) -> None:
-    """The task's process is killed after the ids are stored: the retry goes on with the same session."""
+    """The task's process is killed after the ids are stored: the retry continues with the same session."""
     with stage.ledger.scenario("SIGKILL of the task before the deferral") as entry:
         gate = stage.gate("retrying", check(25)).is_looked_at()
         _kill(gate)
-        entry.add([*gate.faults("success", tries=2), *_says(gate, GOING_ON)])
+        entry.add([*gate.faults("success", tries=2), *_says(gate, CONTINUING)])
 
 
 def kill_supervisor_before_deferral(stage: Stage) -> None:
@@ -37,7 +37,7 @@ def kill_supervisor_before_deferral(stage: Stage) -> None:
     with stage.ledger.scenario("SIGKILL of task and supervisor before the deferral") as entry:
         gate = stage.gate("retrying", check(25)).is_looked_at()
         _kill(gate, whole_worker=True)
-        entry.add([*gate.faults("success", tries=2), *_says(gate, GOING_ON)])
+        entry.add([*gate.faults("success", tries=2), *_says(gate, CONTINUING)])
 
 
 def kill_after_resume(stage: Stage) -> None:
@@ -46,26 +46,26 @@ def kill_after_resume(stage: Stage) -> None:
         gate = stage.gate("held", check(8)).defers()
         assert eventually(90, lambda: "Resumed and held" in gate.log()), f"{gate.run_id}: not resumed"
         _kill(gate)
-        entry.add([*gate.faults("success", tries=2), *_says(gate, GOING_ON)])
+        entry.add([*gate.faults("success", tries=2), *_says(gate, CONTINUING)])
 
 
 def kill_on_worker(stage: Stage) -> None:
-    """A task that waits on its worker is killed: the retry goes on with the same session."""
+    """A task that waits on its worker is killed: the retry continues with the same session."""
     with stage.ledger.scenario("SIGKILL of a task that waits on a worker") as entry:
         gate = stage.gate("retrying_on_worker", check(30)).is_looked_at()
         _kill(gate)
-        entry.add([*gate.faults("success", tries=2), *_says(gate, GOING_ON)])
+        entry.add([*gate.faults("success", tries=2), *_says(gate, CONTINUING)])
 
 
 def kill_after_clear(stage: Stage) -> None:
-    """A cleared gate starts anew, and its retry goes on with that (row d')."""
+    """A cleared gate starts new sessions, and its retry continues with those (row d')."""
     with stage.ledger.scenario("clear, then SIGKILL (row d')") as entry:
         gate = stage.gate("retrying", check(40)).defers()
         stage.airflow.api.clear(gate.dag_id, gate.run_id, "gate")
         gate.is_looked_at(2)
         _kill(gate)
         faults = gate.faults("success", posts=2, tries=3, cancelled=gate.sessions[:1])
-        entry.add([*faults, *_says(gate, GOING_ON)])
+        entry.add([*faults, *_says(gate, CONTINUING)])
 
 
 def kill_mapped_then_clear(stage: Stage) -> None:
@@ -82,13 +82,13 @@ def kill_mapped_then_clear(stage: Stage) -> None:
 
 
 def clear_neighbour_meanwhile(stage: Stage) -> None:
-    """Another task of the run is cleared while this one is up for retry: it still goes on (row h)."""
+    """Another task of the run is cleared while this one is up for retry: it still continues (row h)."""
     with stage.ledger.scenario("SIGKILL, neighbour cleared before the retry (row h)") as entry:
         gate = stage.gate("two", check(40)).is_looked_at()
         _kill(gate)
         gate.comes_to("up_for_retry")
         stage.airflow.api.clear(gate.dag_id, gate.run_id, "neighbour")
-        entry.add([*gate.faults("success", tries=2), *_says(gate, GOING_ON)])
+        entry.add([*gate.faults("success", tries=2), *_says(gate, CONTINUING)])
 
 
 def clear_while_running(stage: Stage) -> None:

@@ -12,7 +12,7 @@ from e2e.cluster import DISTRIBUTED, Cluster
 from e2e.stage import Stage
 from raw_http import RawServer
 
-from airflow_provider_checkly.emulator import Emulator
+from airflow_provider_checkly.emulator import Check, Emulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,21 +22,30 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = Literal["sqlite", "local", "celery"]
 DATABASE: Final = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+WATCHED: Final = [
+    Check(
+        id=f"e000000{number}-0000-4000-8000-000000000000",
+        name=name,
+        tags=("shop",),
+        timeline=((0, "passing"),),
+    )
+    for number, name in enumerate(("Watched", "Watched twice"))
+]
 API_SECONDS: Final = 3
 """How long Airflow's API waits for SQLite: it does so in its event loop, at times for a request that needs
-that loop to end, so that nothing goes on until the time is over. Whoever asked then asks again."""
+that loop to end, so that nothing happens until the time is over. The client then repeats its request."""
 
 
 @contextmanager
-def staged(kind: Kind, home: Path, ledger: Ledger) -> Iterator[Stage]:
+def staged(kind: Kind, home: Path, ledger: Ledger, dags: str = "gates") -> Iterator[Stage]:
     """Run a deployment: SQLite or PostgreSQL under the LocalExecutor, or the CeleryExecutor with Redis."""
     with ExitStack() as stack:
-        checkly = stack.enter_context(Emulator(checks=[]))
+        checkly = stack.enter_context(Emulator(checks=WATCHED if dags == "health" else []))
         proxy = stack.enter_context(RawServer(upstream=checkly.url))
         settings = _sqlite(home, 60) if kind == "sqlite" else _backends(kind, stack)
         own = {"api-server": _sqlite(home, API_SECONDS)} if kind == "sqlite" else {}
         processes = DISTRIBUTED if kind == "celery" else PROCESSES
-        airflow = stack.enter_context(Cluster(home, settings, processes, own=own))
+        airflow = stack.enter_context(Cluster(home, settings, processes, own=own, dags=dags))
         for connection_id, url in (("checkly_default", checkly.url), ("checkly_behind_proxy", proxy.url)):
             airflow.api.connect(connection_id, url, checkly.account_id, checkly.api_key)
         airflow.ready()

@@ -21,7 +21,7 @@ FROZEN_SECONDS: Final = 45  # Airflow takes a triggerer for dead after 30
 def _during_a_wait(
     stage: Stage, name: str, outage: Callable[[], str], seconds: float = 70, **conf: str
 ) -> None:
-    """Several gates are deferred while something goes away; all go on as if nothing was."""
+    """Several gates are deferred while something goes away; all continue as if nothing had happened."""
     with stage.ledger.scenario(name) as entry:
         gates = [stage.gate("deferred", check(seconds), **conf) for _ in range(GATES)]
         for gate in gates:
@@ -74,7 +74,7 @@ def lose_checkly(stage: Stage) -> None:
 
 
 def freeze_triggerer(stage: Stage, name: str) -> None:
-    """A triggerer stands still until the other one has taken over, and then goes on: it cancels nothing."""
+    """A triggerer stands still until the other one has taken over, and then continues: it cancels nothing."""
     with stage.ledger.scenario("frozen triggerer, takeover, thaw") as entry:
         gates = [stage.gate("deferred", check(150)) for _ in range(GATES)]
         for gate in gates:
@@ -96,7 +96,7 @@ def _owner(gate: Gate) -> int:
 
 
 def kill_worker_before_deferral(stage: Stage) -> None:
-    """A whole worker is killed while its tasks look at their sessions: each retry goes on with them."""
+    """A whole worker is killed while its tasks look at their sessions: each retry continues with them."""
     with stage.ledger.scenario("SIGKILL of a worker before the deferral") as entry:
         gates = [stage.gate("retrying", check(50)) for _ in range(4)]
         there = eventually(90, lambda: any(_is_on(gate, "worker-1") and gate.waited_for for gate in gates))
@@ -121,7 +121,7 @@ def kill_worker_after_deferral(stage: Stage) -> None:
 
 
 def kill_worker_after_resume(stage: Stage) -> None:
-    """A whole worker is killed while it judges: each retry finds its session passed."""
+    """A whole worker is killed while it evaluates gates: each retry finds its session passed."""
     with stage.ledger.scenario("SIGKILL of a worker after the resume") as entry:
         gates = [stage.gate("held", check(8)) for _ in range(4)]
 

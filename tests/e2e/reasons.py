@@ -28,10 +28,16 @@ def _tell_why(stage: Stage, dag_id: str, **conf: Any) -> None:
 
 def _left(gate: Gate) -> list[str]:
     """Return what XCom lacks."""
-    report, decision = str(gate.xcom("report")), gate.xcom("gate") or {}
-    broke = sorted(each["check_id"] for each in decision.get("checks", ()) if each["severity"] == "failing")
-    faults = _absent("XCom report", report, [API[1], SUITE[0]])
-    return faults if broke == sorted(gate.check_ids[:2]) else [*faults, f": wrong: XCom gate is {decision}"]
+    evaluation = gate.xcom("gate") or {"checks": []}
+    failing = [each["check_id"] for each in evaluation["checks"] if each["severity"] == "failing"]
+    faults = [fault for key in ("report", "report_slack") for fault in _left_in(gate, key)]
+    if sorted(failing) != sorted(gate.check_ids[:2]):
+        faults.append(f": wrong: XCom gate is {evaluation}")
+    return faults
+
+
+def _left_in(gate: Gate, key: str) -> list[str]:
+    return _absent(f"XCom {key}", str(gate.xcom(key)), [API[1], SUITE[0]])
 
 
 def _absent(where: str, text: str, wanted: Sequence[str]) -> list[str]:

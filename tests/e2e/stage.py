@@ -224,8 +224,10 @@ class Gate:
         }
         value = self.xcom("return_value") or []
         got = {each["checkId"]: each["checkSessionId"] for each in value}
-        ids = self.xcom("check_session_ids")
+        ids, evaluation = self.xcom("check_session_ids"), self.xcom("gate") or {}
         return {
+            f"wrong: XCom gate is {evaluation}": evaluation.get("outcome") != "passed",
+            "wrong: XCom holds no report": not (self.xcom("report") and self.xcom("report_slack")),
             f"wrong: XCom holds {got}, not {newest}": got != newest,
             f"wrong: XCom holds statuses {value}": {each["status"] for each in value} != {"PASSED"},
             f"wrong: XCom holds the ids {ids}": set(ids or ()) != set(newest.values()),

@@ -183,6 +183,8 @@ def _outwait(stage: Stage, dag_id: str) -> None:
         entry.notes.append(f"cancelled and failed within {time.time() - start:.0f} s after the deferral")
         if "ChecksTimedOut" not in gate.log():
             faults.append(f"{gate.run_id}: wrong: no ChecksTimedOut in the log")
+        if (gate.xcom("gate") or {}).get("outcome") != "timed_out":
+            faults.append(f"{gate.run_id}: wrong: XCom gate is {gate.xcom('gate')}")
         entry.add(faults)
 
 

@@ -34,7 +34,7 @@ const readLocation = ({ location, response_time_ms: ms, link }) => ({
 });
 
 function readCheck(check) {
-  const [name, status, details] = [text(check.name), text(check.status), list(check.details)];
+  const [name, status] = [text(check.name), text(check.status)];
   const severity = SEVERITIES.includes(check.severity) ? check.severity : "failing";
   return {
     id: text(check.check_id) || name,
@@ -42,8 +42,7 @@ function readCheck(check) {
     type: text(check.type),
     status: status || "UNKNOWN",
     severity: severity === "passed" && status === "DEGRADED" ? "degraded" : severity,
-    why: [...list(check.reasons), ...details].map(text).filter((reason) => reason !== status),
-    hasDetails: details.length > 0,
+    reasons: list(check.reasons).map(text),
     ms: number(check.response_time_ms),
     link: safeLink(check.link),
     locations: list(check.locations).map(readLocation),

@@ -7,7 +7,7 @@ const { createElement: h, useEffect, useState } = globalThis.React;
 const HEIGHTS = { failing: 16, warning: 11, tolerated: 11, degraded: 8, skipped: 8, passed: 5 };
 const BARS = 18;
 const LINE = 32;
-const WIDEST = 600;
+const WIDEST = 540;
 
 export function HistoryTab(props) {
   const [{ runs, entries, total, error, isReading }, setRead] = useState({ runs: [], entries: [] });
@@ -55,7 +55,7 @@ function row({ cells, latest }, limit, runs) {
   const trend = trendOf(times);
   const bars = cells.map((cell, place) => cell && {
     as: cell.severity,
-    title: [`${runs[place].at}: ${cell.status}`, milliseconds(cell.ms), ...cell.why].join(" "),
+    title: [`${runs[place].at}: ${cell.status}`, milliseconds(cell.ms), ...cell.reasons].join(" "),
   });
   return [
     h(Link, { href: latest.link }, h(Name, null, latest.name)),
@@ -67,13 +67,13 @@ function row({ cells, latest }, limit, runs) {
 
 /** One bar per run, higher where its status is worse; below it the response times as a line. */
 function Strip({ bars, times, limit }) {
-  const wide = Math.max(6, Math.min(14, WIDEST / bars.length));
+  const wide = Math.max(5, Math.min(14, WIDEST / bars.length));
   const known = bars.filter(Boolean);
   const label = `${known.filter((bar) => isPassed(bar.as)).length} of ${known.length} passed`;
   const size = { width: wide * bars.length, height: times ? BARS + LINE : BARS };
   return h("svg", { ...size, role: known.some((bar) => bar.href) ? "group" : "img", "aria-label": label },
     bars.map((bar, place) => bar && h(Bar, { key: place, bar, x: place * wide, wide })),
-    times && h(Line, { times, limit, wide, size }));
+    times?.some(Number.isFinite) && h(Line, { times, limit, wide, size }));
 }
 
 function Bar({ bar: { as, title, href }, x, wide }) {

@@ -4,7 +4,7 @@ import { Fold, Link, Mark, Markdown, Name, Note, Page, Table } from "./elements.
 import { isPassed, milliseconds, OUTCOMES, readGate, safeLink, scaleOf } from "./gate.mjs";
 
 const { createElement: h, useEffect, useState } = globalThis.React;
-const EFFECTS = { warning: "only warns", tolerated: "tolerated" };
+const EFFECTS = { warning: "only a warning", tolerated: "tolerated" };
 const FEW = 8; // so many passed checks are shown unfolded
 const EVERY = 5000;
 
@@ -49,7 +49,7 @@ function Found({ task }) {
   if (gate) return h(Gate, { gate, task });
   if (ids.length) return h(Sessions, { ids, task });
   if (value !== undefined) return h(Note, null, "XCom gate of this task is not a result of Checkly.");
-  return h(Note, null, task.hasEnded ? "This task left no result of Checkly." : "No check was started yet.");
+  return h(Note, null, task.hasEnded ? "This task left no result of Checkly." : "There is no result yet.");
 }
 
 const Headline = ({ as, title, message, link }) =>
@@ -71,8 +71,9 @@ function Sessions({ ids, task }) {
 
 function Gate({ gate, task }) {
   const { as, title } = OUTCOMES[gate.outcome];
-  const times = gate.checks.flatMap((check) => [check, ...check.locations]).map((each) => each.ms);
-  const scale = { limit: gate.limit, full: scaleOf(times, gate.limit) };
+  const timed = gate.checks.flatMap((check) => [check, ...check.locations]).filter((each) => each.ms != null);
+  const full = scaleOf(timed.map((each) => each.ms), gate.limit);
+  const scale = timed.length > 0 && { limit: gate.limit, full };
   const passed = gate.checks.filter((check) => isPassed(check.severity));
   const others = gate.checks.filter((check) => !isPassed(check.severity));
   const { report, checkly_link: link } = task.xcom;
@@ -81,7 +82,7 @@ function Gate({ gate, task }) {
     task.state === "up_for_retry" && h(Note, null, `This was try ${task.tries}; Airflow will try again.`),
     h(Checks, { caption: "Checks that did not pass", checks: others, scale }),
     report && gate.outcome !== "passed" &&
-      h("details", { open: !others.some((check) => check.hasDetails) },
+      h("details", { open: !others.some((check) => check.reasons.length > 0) },
         h("summary", null, "Report"), h(Markdown, { text: report })),
     h(Rules, { rules: gate.rules }),
     passed.length <= FEW
@@ -100,20 +101,20 @@ function Rules({ rules }) {
 }
 
 function Checks({ caption, checks, scale }) {
-  const time = scale.limit == null ? "Response time" : `Response time (limit ${milliseconds(scale.limit)})`;
+  const limit = scale.limit == null ? "" : ` (limit ${milliseconds(scale.limit)})`;
+  const head = ["Check", "Status", "Why", ...(scale ? [`Response time${limit}`] : [])];
   const rows = checks.map((check) => [
     h("div", null, h(Link, { href: check.link }, h(Name, null, check.name)), h("small", null, check.type)),
     h("div", null,
       h(Mark, { as: check.severity }, check.status),
       h("small", null, EFFECTS[check.severity])),
-    h(Why, { reasons: check.why }),
-    h(Times, { check, scale }),
+    h(Reasons, { reasons: check.reasons }),
+    ...(scale ? [h(Times, { check, scale })] : []),
   ]);
-  const table = { className: "checkly-checks", caption, head: ["Check", "Status", "Why", time], rows };
-  return rows.length > 0 && h(Table, table);
+  return rows.length > 0 && h(Table, { className: "checkly-checks", caption, head, rows });
 }
 
-function Why({ reasons }) {
+function Reasons({ reasons }) {
   const items = reasons.map((reason, key) => h("p", { key, className: "checkly-item" }, reason));
   return h(Fold, { items, first: 4, what: "reasons" });
 }

@@ -9,12 +9,14 @@ import sys
 import threading
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from raw_http import RawServer, edits_json
 
 from airflow_provider_checkly import exceptions
-from airflow_provider_checkly.api import endpoints, transport
+from airflow_provider_checkly.api import endpoints, models, transport
 from airflow_provider_checkly.api.endpoints import StillRunning, of_sessions
 from airflow_provider_checkly.api.http import Credentials
 from airflow_provider_checkly.api.models import CHECK_SESSION
@@ -22,7 +24,7 @@ from airflow_provider_checkly.api.polling import Polling
 from airflow_provider_checkly.emulator import Check, Emulator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from conftest import Client
     from virtual_clock import VirtualClock
@@ -262,52 +264,64 @@ def test_an_error_ends_the_wait(client: Client, checkly: Emulator) -> None:
         client.run(credentials_of(checkly), wait_for([session_id], 20))
 
 
-async def wait_on_the_loop(checkly: Emulator, ids: list[str]) -> WaitResult:
-    async with transport.aiohttp_sender(credentials_of(checkly), 5) as sender:
+async def wait_on_the_loop(credentials: Credentials, ids: list[str]) -> WaitResult:
+    async with transport.aiohttp_sender(credentials, 5) as sender:
         return await transport.arun(wait_for(ids, 20), sender)
 
 
-BLOCKING: Final = ("socket.getaddrinfo", "socket.gethostbyname", "open", "subprocess.Popen")
+BLOCKING: Final = ("time.sleep", "socket.getaddrinfo", "socket.gethostbyname", "open", "subprocess.Popen")
 
 
 class Watch:
-    """Notes what would block an event loop in the main thread; an audit hook cannot be removed."""
+    """Notes what blocks the event loop of the main thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.active = False
         self.blocked: list[str] = []
         self.busiest = 0.0
-        sys.addaudithook(self._audit)
+        self._run = asyncio.Handle._run  # noqa: SLF001
+        sleep = time.sleep
+        monkeypatch.setattr(time, "sleep", lambda seconds: (self._audit("time.sleep"), sleep(seconds)))
+        # a bound method would not get the handle
+        monkeypatch.setattr(asyncio.Handle, "_run", lambda handle: self.timed(handle))  # noqa: PLW0108
+        sys.addaudithook(self._audit)  # it cannot be removed
 
-    def _audit(self, event: str, _: object) -> None:
-        if self.active and event in BLOCKING and threading.current_thread() is threading.main_thread():
+    def _is_watched(self) -> bool:
+        return self.active and threading.current_thread() is threading.main_thread()
+
+    def _audit(self, event: str, _: object = None) -> None:
+        if event in BLOCKING and self._is_watched():
             self.blocked.append(event)
 
-    def run_callback(self, run: Callable[[asyncio.Handle], None], handle: asyncio.Handle) -> None:
-        """Run a callback of the loop, and note the time that it kept the processor busy."""
+    def timed(self, handle: asyncio.Handle) -> None:
+        """Run a callback of the loop, and note how long it kept the processor busy."""
         began = time.thread_time()
-        run(handle)
-        if self.active and threading.current_thread() is threading.main_thread():
+        self._run(handle)
+        if self._is_watched():
             self.busiest = max(self.busiest, time.thread_time() - began)
 
 
-def test_the_event_loop_is_never_blocked(checkly: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No callback of a whole wait blocks, or keeps the processor busy for 50 ms."""
-    ids = started(checkly, SLOW, FAILS, QUICK)
-    asyncio.run(wait_on_the_loop(checkly, ids[-1:]))  # loads what is loaded once
-    checkly.fail(path="completion", status=502)
-    watch, run = Watch(), asyncio.Handle._run  # noqa: SLF001
-    monkeypatch.setattr(time, "sleep", lambda _: watch.blocked.append("time.sleep"))
-    monkeypatch.setattr(asyncio.Handle, "_run", lambda handle: watch.run_callback(run, handle))
+def make_large(session: dict[str, Any]) -> None:
+    session["results"] = [{"resultType": "FINAL", "number": number} for number in range(100_000)]
 
-    async def watched() -> WaitResult:
+
+def test_the_event_loop_is_never_blocked(checkly: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No callback of a whole wait blocks, or keeps the processor busy for 50 ms; one session is large."""
+    ids = started(checkly, SLOW, FAILS, QUICK)
+    asyncio.run(wait_on_the_loop(credentials_of(checkly), ids[-1:]))  # loads what is loaded once
+    checkly.fail(path=f"{ids[1]}/completion", status=502)
+    watch = Watch(monkeypatch)
+
+    async def watched(credentials: Credentials) -> WaitResult:
         watch.active = True
         try:
-            return await wait_on_the_loop(checkly, ids)
+            return await wait_on_the_loop(credentials, ids)
         finally:
             watch.active = False
 
-    assert asyncio.run(watched()).unfinished == ()
+    with RawServer(edits_json(make_large), ("GET", ids[0]), 2, upstream=checkly.url) as server:
+        result = asyncio.run(watched(replace(credentials_of(checkly), base_url=server.url)))
+    assert max(len(models.results(session)) for session in result.final) == 100_000
     assert watch.blocked == []
     assert 0 < watch.busiest < 0.05
 
@@ -318,7 +332,7 @@ def test_a_cancelled_wait_leaves_nothing_behind(checkly: Emulator, after: float)
     """Connections are closed, and nothing is cancelled at Checkly."""
 
     async def cancel(ids: list[str]) -> None:
-        wait = asyncio.create_task(wait_on_the_loop(checkly, ids))
+        wait = asyncio.create_task(wait_on_the_loop(credentials_of(checkly), ids))
         await asyncio.sleep(after)
         wait.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -344,7 +358,9 @@ def test_concurrent_waits_only_read(checkly: Emulator) -> None:
     ids = started(checkly, SLOW, FAILS)
 
     async def both() -> list[WaitResult]:
-        return await asyncio.gather(wait_on_the_loop(checkly, ids), wait_on_the_loop(checkly, ids))
+        return await asyncio.gather(
+            wait_on_the_loop(credentials_of(checkly), ids), wait_on_the_loop(credentials_of(checkly), ids)
+        )
 
     one, other = asyncio.run(both())
     assert one == other

@@ -1,0 +1,33 @@
+"""Health: load only while production is well by its own scheduled runs; this starts nothing, alerts nobody.
+
+An API key with the role Read Only will do. After a deployment, add `fresh=True`: the status is still that of
+before.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.providers.common.compat.sdk import DAG, task
+
+from airflow_provider_checkly.sensors import ChecklyCheckStatusSensor
+
+with DAG(
+    "checkly_wait_until_healthy",
+    description="Load only while production is well",
+    schedule=None,
+    tags=["checkly"],
+):
+    healthy = ChecklyCheckStatusSensor(
+        task_id="healthy",
+        tags=["production", "infra"],
+        deferrable=True,
+        poke_interval=30,
+        timeout=timedelta(minutes=30),
+    )
+
+    @task
+    def load(checks: list[dict[str, str]]) -> list[str]:
+        return [check["name"] for check in checks]
+
+    load(healthy.output)
