@@ -252,6 +252,8 @@ def test_every_example_is_run() -> None:
 def test_a_person_decides(
     runner: DagRunner, tmp_path: Path, outcome: str, option: str, published: str
 ) -> None:
+    if VERSION < (3, 3, 0):
+        pytest.skip("`dag.test()` of Airflow 3.1 and 3.2 cannot wait for a person")
     run, _ = run_example(runner, "ask_a_human", outcome, tmp_path, answers={"ask": option})
     assert ends(run) == f"success: gate=skipped ask=success publish={published}", run.log
 
