@@ -96,11 +96,15 @@ class BaseHealthSensor(BaseChecklySensor):
         """Return the wait of this process; it remembers for how long the checks have been healthy."""
         if self._wait is None:
             target = arguments.selection(self.check_ids, self.tags, all_checks=self.all_checks)
-            start = first_start(context, self.retries or 0) if self.fresh else None
-            since = (start or datetime.now(UTC)).timestamp() if self.fresh else None
-            requirement = Requirement(frozenset(self.healthy), since)
+            requirement = Requirement(frozenset(self.healthy), self._since(context) if self.fresh else None)
             self._wait = HealthWait(target, requirement, self.for_seconds, MAX_GAP * self._interval)
         return self._wait
+
+    def _since(self, context: Context) -> float:
+        """Return when this task began, in Unix seconds."""
+        is_rescheduled = self.reschedule and not self.deferrable
+        start = first_start(context, self.retries or 0) if is_rescheduled else context["ti"].start_date
+        return (start or datetime.now(UTC)).timestamp()
 
     def _look(self, context: Context) -> HealthResult:
         """Look once, and log what is not healthy; an error that may pass counts as not healthy."""

@@ -4,11 +4,10 @@ import asyncio
 import logging
 import threading
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowSensorTimeout,
@@ -139,18 +138,15 @@ def test_fresh_waits_for_a_run_since_the_task_began(account: Emulator, way: str)
     assert time.monotonic() - start > 0.7
 
 
+class Restarted(TaskInstance):
+    """A task instance of which each process has its own start."""
+
+    start_date = property(lambda _: datetime.now(UTC), lambda *_: None)  # type: ignore[assignment]
+
+
 def test_fresh_in_reschedule_mode_counts_from_the_first_poke(account: Emulator) -> None:
-    ti = TaskInstance()
-    first = ti.start_date
-    ti.get_first_reschedule_date = lambda _: first  # type: ignore[attr-defined]
-    task = sensor(mode="reschedule", fresh=True, timeout=600)
-    with pytest.raises(AirflowRescheduleException):
-        task.execute(context(ti))
-    account.set_status(SHOP, "passing")
-    time.sleep(0.01)
-    ti.start_date += timedelta(hours=1)
-    again = sensor(mode="reschedule", fresh=True, timeout=600)
-    assert again.execute(context(ti))
+    later(0.8, account.set_status, SHOP, "passing")
+    assert run(sensor(mode="reschedule", fresh=True, timeout=20), context(Restarted()))
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -278,10 +274,9 @@ def test_what_templates_may_render_to_is_refused_before_any_request(
 
 
 def test_reschedule_mode_frees_the_slot(account: Emulator) -> None:
-    with pytest.raises(AirflowRescheduleException):
-        sensor(check_ids=CART, mode="reschedule", timeout=600).execute(context())
-    account.set_status(CART, "passing")
-    assert sensor(check_ids=CART, mode="reschedule", timeout=600).execute(context())
+    later(0.8, account.set_status, CART, "passing")
+    assert run(sensor(check_ids=CART, mode="reschedule", timeout=20))
+    assert requests(account) > 1
 
 
 def test_the_trigger_stores_all_its_arguments(account: Emulator) -> None:
