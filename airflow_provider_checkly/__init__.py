@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 __version__ = "0.1.0"
-GUIDES = ("index", "connection", "operators", "sensors", "gates", "health", "hook", "recipes")
+GUIDES = (
+    *("index", "connection", "operators", "sensors", "gates", "health", "watchers", "maintenance"),
+    *("heartbeats", "hook", "recipes"),
+)
 
 
 def get_provider_info() -> dict[str, object]:

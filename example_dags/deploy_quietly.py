@@ -1,4 +1,4 @@
-"""Maintenance: silence the alerts of the shop while it is deployed, then wait until it is well again.
+"""Maintenance: silence the alerts of the shop while it is deployed, then wait until it is healthy again.
 
 The window ends with the teardown, also if the deployment fails; should everything die, it ends by itself. It
 needs an API key with the role Read & Write.

@@ -1,4 +1,4 @@
-"""Health: load only while production is well by its own scheduled runs; this starts nothing, alerts nobody.
+"""Health: load only while production is healthy by its own scheduled runs; this starts nothing, alerts nobody.
 
 An API key with the role Read Only will do. After a deployment, add `fresh=True`: the status is still that of
 before.
@@ -14,7 +14,7 @@ from airflow_provider_checkly.sensors import ChecklyCheckStatusSensor
 
 with DAG(
     "checkly_wait_until_healthy",
-    description="Load only while production is well",
+    description="Load only while production is healthy",
     schedule=None,
     tags=["checkly"],
 ):
