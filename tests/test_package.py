@@ -115,6 +115,7 @@ FLOORS = [
     {"gate", "check_selection", "test_session_options", "base_hook", "notifications"},
     {"lineage", "events", "health_wait", "junit", "status_hook", "shared_reads"},
     {"hooks"},
+    {"status_watcher"},
     {"failure_report", "reattach", "maintenance", "triggers"},
     {"failure_text"},
     {"base_checkly_operator"},

@@ -28,7 +28,7 @@ PATIENCE = 5.0
 
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    monkeypatch.setattr("airflow_provider_checkly.triggers.SETTLE_SECONDS", 0)
+    monkeypatch.setattr("airflow_provider_checkly.status_watcher.SETTLE_SECONDS", 0)
     with Emulator(CHECKS, keys={READ_ONLY: "read_only"}) as emulator:
         text = emulator.connection_json.replace(emulator.api_key, READ_ONLY)
         monkeypatch.setenv("AIRFLOW_CONN_CHECKLY_DEFAULT", text)
@@ -220,7 +220,7 @@ def test_what_was_seen_is_stored_after_its_event_has_left(account: Emulator) -> 
 
 
 def test_an_event_is_young_for_some_seconds(account: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_checkly.triggers.SETTLE_SECONDS", 60)
+    monkeypatch.setattr("airflow_provider_checkly.status_watcher.SETTLE_SECONDS", 60)
 
     async def watch() -> AssetStore:
         store = AssetStore()
