@@ -46,7 +46,7 @@ FORM_FIELDS: Final[dict[str, JsonObject]] = {
     },
     "requests_per_minute": {
         "label": "Requests per minute",
-        "description": f"Of the {CHECKLY_LIMIT} that Checkly allows per account; default 570.",
+        "description": f"Of the {CHECKLY_LIMIT} that Checkly allows per account; default 595.",
         "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": CHECKLY_LIMIT},
     },
     "max_connections": {
@@ -67,7 +67,7 @@ class Settings:
 
     credentials: Credentials
     api_version: ApiVersion = "v2"
-    requests_per_minute: int = 570
+    requests_per_minute: int = 595
     max_connections: int = 300
 
     def sessions(self, kind: SessionKind) -> SessionEndpoints:
@@ -175,7 +175,7 @@ def settings(connection: Connection) -> Settings:
                 _credential(connection, "password", "API key", "CHECKLY_API_KEY"),
             ),
             _api_version(extras),
-            _whole_number(extras, "requests_per_minute", 570, CHECKLY_LIMIT),
+            _whole_number(extras, "requests_per_minute", 595, CHECKLY_LIMIT),
             _whole_number(extras, "max_connections", 300, 65_535),
         )
     except InvalidInput as error:

@@ -25,7 +25,7 @@ CONTENDER: Final = Path(__file__).parent / "contender.py"
 CURLS: Final = 50
 NAMES: Final = {
     "ours-unlimited": "our trigger, budget lifted",
-    "ours": "our trigger as delivered (570 a minute)",
+    "ours": "our trigger as delivered (595 a minute)",
     "floor": "plain aiohttp long poll (the floor)",
     "lookup": "the floor, after looking up its Airflow connection",
     "http-5": "HttpSensorTrigger, every 5 s",

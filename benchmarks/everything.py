@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import batches
 import confirm
 import cost
 import imports
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 RESULTS: Final = Path(__file__).parent / "RESULTS.md"
 LONG: Final = (
     ("Detection latency under the rate limit (virtual clock)", latency),
+    ("Batches that start together (virtual clock)", batches),
     ("The same on the wall clock", confirm),
     ("Processor time and requests (wall clock)", cost),
     ("Memory and connections", memory),
@@ -39,8 +41,9 @@ HEAD: Final = """# Results
 
 Made by `make bench`, which also draws `latency.svg`. One part alone:
 `.venv-bench/bin/python benchmarks/NAME.py`.
-All contenders of a part ran side by side, with the same sessions; figures are medians over batches. Compare
-ratios, not seconds: machines differ, and other work on this one makes processor time vary by some 20 %.
+All contenders of a part ran side by side, with the same sessions; figures are medians over batches or
+seeds, with the least and the most in brackets. Compare ratios, not seconds: machines differ, and other work
+on this one makes processor time vary by some 20 %.
 
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ class Figure:
 
     :param goal: the most it may be; None where it is shown for comparison only.
     :param margin: what a short run multiplies the goal with.
+    :param spread: the least and the most of several runs, of which `value` is the median.
     """
 
     what: str
@@ -24,6 +26,7 @@ class Figure:
     unit: str = ""
     goal: float | None = None
     margin: float = 1.0
+    spread: tuple[float, float] | None = None
 
     def missed(self, *, quick: bool) -> bool:
         """Return whether the goal is missed, in a short run by more than the margin."""
@@ -44,7 +47,16 @@ def row(figure: Figure, *, quick: bool) -> tuple[str, str, str, str]:
     if limit and quick and figure.margin != 1:
         limit += f" (here x {number(figure.margin)})"
     verdict = "" if figure.goal is None else ("MISSED" if figure.missed(quick=quick) else "yes")
-    return figure.what, limit, f"{number(figure.value)}{unit}", verdict
+    spread = "" if figure.spread is None else " ({} to {})".format(*map(number, figure.spread))
+    return figure.what, limit, f"{number(figure.value)}{unit}{spread}", verdict
+
+
+def over_seeds(
+    what: str, values: Sequence[float], unit: str = "", goal: float | None = None, margin: float = 1.0
+) -> Figure:
+    """Return the median of several runs, with their spread where they differ."""
+    spread = (min(values), max(values)) if min(values) < max(values) else None
+    return Figure(what, median(values), unit, goal, margin, spread)
 
 
 def table(figures: Iterable[Figure], *, quick: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 from dataclasses import dataclass, replace
@@ -11,78 +12,76 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Final, Literal
 
 from bound import bound
-from figures import Figure, command, percentile
+from clients import DELIVERED, backing_off, ours
+from figures import Figure, command, over_seeds, percentile
 from plot import plot
-from virtual import Checkly, Load, VirtualLoop, detect, run
-
-from airflow_provider_checkly.api.endpoints import retry_after
-from airflow_provider_checkly.api.rate_limit import RateLimiter
+from virtual import LIMIT, Checkly, Load, VirtualLoop, detect, run
 
 if TYPE_CHECKING:
-    from airflow_provider_checkly.api.http import Request, Response
-    from airflow_provider_checkly.api.rate_limit import AsyncSender
+    from collections.abc import Sequence
 
-LIMIT: Final = 600
-REFUSED: Final = 429
-SETTLED: Final = 120.0
-"""Seconds after which 429s count."""
+    from virtual import Client
+
 PLOT: Final = Path(__file__).parent / "latency.svg"
-ABOVE: Final = (600, 1000, 3000)
-PLOTTED: Final = (250, 300, 350, 400, 500, 700, 800, 1200, 1500, 2000, 2500)
+ABOVE: Final = {400: 1.15, 600: 1.15, 1000: 1.1, 3000: 1.1}
+"""Numbers of waits that take turns, and how much above the bound they may be."""
+SHARED: Final = {2: 400, 4: 400, 16: 100, 32: 50}
+"""Processes on one account, and the waits of each."""
+OTHERS: Final = 30
+"""Requests a minute of somebody else."""
+PLOTTED: Final = (250, 300, 350, 500, 700, 800, 1200, 1500, 2000, 2500)
 PLOTTED_ALONE: Final = (250, 300, 350, 400, 500, 700, 1000)
 ALONE: Final = 1000
+SEEDS: Final = (1, 2, 3)
 
-How = Literal["shared", "back-off"]
+How = Literal["ours", "back-off"]
 
 
 @dataclass(frozen=True)
 class Case:
     """What is tried.
 
+    :param waits: of each process.
     :param how: with our budget, or each wait for itself, with back-off after a 429.
     :param processes: that share the account, each with a budget of its own.
+    :param others: requests a minute of somebody else, at random times.
     """
 
     waits: int
-    per_minute: float = 570
+    per_minute: float = DELIVERED.requests_per_minute
     limit: int | None = LIMIT
     processes: int = 1
-    how: How = "shared"
+    others: int = 0
+    how: How = "ours"
     hours: float = 3.0
     seed: int = 1
 
 
 @dataclass(frozen=True)
 class Found:
-    """What came out: seconds, and the part of requests that was refused."""
+    """What came out: seconds, and the part of all requests that was refused, from the first one on.
+
+    :param unfair: mean latency of the process that fared worst, in parts of the best one's.
+    """
 
     mean: float
     p99: float
     refused: float
     counted: int
+    unfair: float
 
 
-def paced(checkly: Checkly, pacer: RateLimiter) -> AsyncSender:
-    """Return a sender under a shared budget."""
-
-    async def send(request: Request, _: float) -> Response:
-        sent_at = await pacer.turn()
-        response = await checkly.answer(request)
-        if response.status == REFUSED:
-            pacer.refused(sent_at, retry_after(response) or 1)
-        return response
-
-    return send
+def client(case: Case, checkly: Checkly) -> Client:
+    """Return what a process sends its requests through."""
+    return ours(checkly, case.per_minute) if case.how == "ours" else backing_off(checkly)
 
 
-def unpaced(checkly: Checkly) -> AsyncSender:
-    """Return a sender that knows of no budget, and backs off: 0.5 s, doubled up to 30 s, with jitter."""
-
-    async def send(request: Request, _: float) -> Response:
-        response = await checkly.answer(request)
-        return response if response.status != REFUSED else replace(response, headers={})
-
-    return send
+async def use(checkly: Checkly, per_minute: float, seed: int) -> None:
+    """Be somebody else who uses the account."""
+    chance = random.Random(f"others {seed}")  # noqa: S311 - a simulation
+    while True:
+        await asyncio.sleep(chance.expovariate(per_minute / 60))
+        checkly.use()
 
 
 @cache
@@ -93,54 +92,83 @@ def try_out(case: Case) -> Found:
 
     async def work(loop: VirtualLoop) -> None:
         checkly = Checkly(loop, case.limit)
-        if case.how == "shared":
-            senders = [paced(checkly, RateLimiter(case.per_minute, loop.time)) for _ in range(case.processes)]
-        else:
-            senders = [unpaced(checkly)]
-        late = await detect(checkly, senders, Load(case.waits, seconds=case.hours * 3600, seed=case.seed))
-        asked = sum(at > SETTLED for at in checkly.asked)
-        refused = sum(at > SETTLED for at in checkly.refused)
-        found.append(Found(fmean(late), percentile(late, 0.99), refused / asked, len(late)))
+        others = asyncio.ensure_future(use(checkly, case.others, case.seed)) if case.others else None
+        loads = [
+            Load(case.waits, seconds=case.hours * 3600, seed=case.seed, process=process)
+            for process in range(case.processes)
+        ]
+        lates = await asyncio.gather(*(detect(checkly, client(case, checkly), load) for load in loads))
+        if others:
+            others.cancel()
+        found.append(summary(lates, len(checkly.refused) / len(checkly.asked)))
 
     run(work)
     return found[0]
 
 
-def near(waits: int, per_minute: float, limit: int | None, hours: float) -> list[Figure]:
+def summary(lates: Sequence[Sequence[float]], refused: float) -> Found:
+    """Sum up what the processes noticed how late."""
+    late = [each for of_process in lates for each in of_process]
+    means = [fmean(of_process) for of_process in lates]
+    unfair = max(means) / min(means) if min(means) else 1.0
+    return Found(fmean(late), percentile(late, 0.99), refused, len(late), unfair)
+
+
+def tried(case: Case, seeds: Sequence[int]) -> list[Found]:
+    """Try a case with several seeds."""
+    return [try_out(replace(case, seed=seed)) for seed in seeds]
+
+
+def near(case: Case, seeds: Sequence[int]) -> list[Figure]:
     """Return the figures where the budget covers all waits."""
-    found = try_out(Case(waits, per_minute, limit, hours=hours))
-    what = f"latency p99, N = {waits} at {per_minute:.0f} a minute"
-    return [Figure(what, found.p99, "s", 0.1), Figure("  mean", found.mean, "s"), refusals(found)]
+    found = tried(case, seeds)
+    what = f"latency p99, N = {case.waits} at {case.per_minute:.0f} a minute"
+    return [
+        over_seeds(what, [each.p99 for each in found], "s", 0.1),
+        over_seeds("  mean", [each.mean for each in found], "s"),
+        refusals(found, 0),
+    ]
 
 
-def refusals(found: Found, processes: int = 1) -> Figure:
+def refusals(found: Sequence[Found], most: float) -> Figure:
     """Return the part of 429s."""
-    most = 0 if processes == 1 else 1
-    return Figure("  429s of requests", 100 * found.refused, "%", most, margin=2)
+    return over_seeds("  429s of requests", [100 * each.refused for each in found], "%", most, margin=2)
 
 
-def above(waits: int, hours: float) -> list[Figure]:
-    """Return the figures where waits take turns."""
-    found = try_out(Case(waits, hours=hours))
-    least = bound(waits, 570)
+def against_bound(case: Case, seeds: Sequence[int], goal: float, most: float) -> list[Figure]:
+    """Return the figures where waits take turns.
+
+    :param goal: the most that mean latency may be, in parts of the bound.
+    :param most: per cent of 429s.
+    """
+    found, least = tried(case, seeds), bound(case.waits * case.processes, LIMIT - case.others)
+    ratios = [each.mean / least for each in found]
+    several = [over_seeds("  worst / best process", [each.unfair for each in found])]
     return [
-        Figure(f"mean latency / bound, N = {waits}", found.mean / least, "", 1.1, margin=1.1),
-        Figure("  mean", found.mean, "s"),
+        over_seeds(f"mean latency / bound, {name(case)}", ratios, "", goal, margin=1.1),
+        over_seeds("  mean", [each.mean for each in found], "s"),
         Figure("  bound", least, "s"),
-        Figure("  p99", found.p99, "s"),
-        refusals(found),
+        over_seeds("  p99", [each.p99 for each in found], "s"),
+        refusals(found, most),
+        *(several if case.processes > 1 else []),
     ]
 
 
-def two_processes(hours: float) -> list[Figure]:
-    """Return the figures of two triggerers on one account."""
-    found = try_out(Case(800, processes=2, hours=hours))
-    ratio = found.mean / bound(800, LIMIT)
-    return [
-        Figure("mean latency / bound at R = 10/s, 2 x 400", ratio, "", 1.3, margin=1.1),
-        Figure("  mean", found.mean, "s"),
-        refusals(found, 2),
-    ]
+def name(case: Case) -> str:
+    """Return what is tried, in words."""
+    others = f" beside {case.others} requests a minute of others" if case.others else ""
+    return f"N = {case.waits}{others}" if case.processes == 1 else f"{case.processes} x {case.waits}"
+
+
+def alone(waits: int, hours: float, seeds: Sequence[int]) -> list[Figure]:
+    """Return the figures of one process that has the account for itself."""
+    return against_bound(Case(waits, hours=hours), seeds, ABOVE[waits], 0)
+
+
+def shared(processes: int, hours: float, seeds: Sequence[int]) -> list[Figure]:
+    """Return the figures of triggerers on one account."""
+    case = Case(SHARED[processes], processes=processes, hours=hours)
+    return against_bound(case, seeds, 1.3, 1 if processes == min(SHARED) else 2)
 
 
 def each_for_itself() -> list[Figure]:
@@ -158,21 +186,24 @@ def draw(hours: float) -> None:
     ours = {waits: try_out(Case(waits, hours=1.5)).mean for waits in PLOTTED}
     ours |= {waits: try_out(Case(waits, hours=hours)).mean for waits in ABOVE}
     alone = {waits: try_out(Case(waits, how="back-off", hours=1)).mean for waits in PLOTTED_ALONE}
-    least = {waits: bound(waits, 570) for waits in range(250, 3001, 50)}
+    least = {waits: bound(waits, LIMIT) for waits in range(250, 3001, 50)}
     PLOT.write_text(plot(least, ours, alone))
 
 
 def measure(quick: bool) -> list[Figure]:  # noqa: FBT001 - what every command has
     """Return the figures."""
     logging.disable(logging.CRITICAL)
-    hours = 1.0 if quick else 3.0
-    figures = near(244, 570, LIMIT, hours)
     if quick:
-        return [*figures, *above(600, hours), *two_processes(hours)]
-    figures += near(256, LIMIT, None, hours)
-    figures += [figure for waits in ABOVE for figure in above(waits, hours)]
-    draw(hours)
-    return [*figures, *two_processes(hours), *each_for_itself()]
+        figures = near(Case(244, hours=1), SEEDS[:1]) + alone(600, 1, SEEDS[:1])
+        return [*figures, *shared(2, 1, SEEDS[:1]), *shared(16, 1, SEEDS[:1])]
+    figures = near(Case(244), SEEDS) + near(Case(256, LIMIT, None), SEEDS)
+    for waits in ABOVE:
+        figures += alone(waits, 3, SEEDS)
+    figures += against_bound(Case(600, others=OTHERS), SEEDS, 1.2, 0.1)
+    for processes in SHARED:
+        figures += shared(processes, 3, SEEDS)
+    draw(3)
+    return figures + each_for_itself()
 
 
 if __name__ == "__main__":

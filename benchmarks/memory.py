@@ -24,14 +24,14 @@ from machine import many_files, resident_bytes
 from twin import counts, twin
 
 if TYPE_CHECKING:
-    from contender import Polling
+    from contender import Wait
 
 SETTLE: Final = 35.0
 """Seconds after which every wait has been asked for again once."""
 HIDDEN: Final = 3600.0
 
 
-async def grow(wait: Polling, steps: list[int], settle: float) -> list[int]:
+async def grow(wait: Wait, steps: list[int], settle: float) -> list[int]:
     """Return the resident bytes with each number of waits, which all stay unfinished."""
     found: list[int] = []
     waiting: list[asyncio.Future[object]] = []
@@ -55,7 +55,7 @@ def wait_here(kind: str, url: str, few: int, many: int, settle: float) -> None:
     print(json.dumps(asyncio.run(unended(wait, [few, many], settle))), file=output, flush=True)
 
 
-async def unended(wait: Polling, steps: list[int], settle: float) -> list[int]:
+async def unended(wait: Wait, steps: list[int], settle: float) -> list[int]:
     """Do what `grow` does, and end the process's waits the short way."""
     found = await grow(wait, steps, settle)
     for task in asyncio.all_tasks() - {asyncio.current_task()}:

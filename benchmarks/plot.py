@@ -85,7 +85,7 @@ def plot(bound: Mapping[int, float], ours: Mapping[int, float], alone: Mapping[i
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
         text((WIDTH / 2, 26), "How late the end of a session is noticed", more='font-size="16"'),
         *grid(),
-        text((WIDTH / 2, BOTTOM + 44), "waits at once (570 requests a minute, sessions of 300 s mean)"),
+        text((WIDTH / 2, BOTTOM + 44), "waits at once (600 requests a minute, sessions of 300 s mean)"),
         text((-(TOP + BOTTOM) / 2, 24), "seconds, mean", more='transform="rotate(-90)"'),
         line((place(n, seconds) for n, seconds in bound.items()), 'stroke="#888" stroke-width="2"'),
         *dots(ours, "#0075ff"),

@@ -18,10 +18,14 @@ from airflow_provider_checkly.api.transport import arun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
-    from typing import Any
+    from contextlib import AbstractAsyncContextManager
+    from typing import Any, TypeAlias
 
     from airflow_provider_checkly.api.rate_limit import AsyncSender
 
+    Client: TypeAlias = AbstractAsyncContextManager[AsyncSender]
+
+LIMIT: Final = 600
 WINDOW: Final = 60.0
 
 
@@ -67,7 +71,7 @@ class Checkly:
     """
 
     loop: VirtualLoop
-    limit: int | None = 600
+    limit: int | None = LIMIT
     ends: dict[str, float] = field(default_factory=dict)
     asked: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
@@ -80,6 +84,13 @@ class Checkly:
         if (wait := self._over_the_limit(began)) is not None:
             self.refused.append(began)
             return Response(request, 429, {"retry-after": str(int(wait) + 1)}, b"{}")
+        return await self._held(request, began)
+
+    def use(self) -> None:
+        """Count a request of somebody else."""
+        self._over_the_limit(self.loop.now)
+
+    async def _held(self, request: Request, began: float) -> Response:
         session_id = request.path.split("/")[3]
         left = self.ends[session_id] - began
         await asyncio.sleep(min(max(0.0, left), request.hold))
@@ -99,12 +110,13 @@ class Checkly:
 
 @dataclass(frozen=True)
 class Load:
-    """Waits in a steady state: whenever a session was found to have ended, another one starts.
+    """Waits of one process in a steady state: whenever a session was found to have ended, another one starts.
 
     :param mean: of the exponential durations of sessions, in seconds.
     :param seconds: for which ends are counted; it goes on for `cool_down`, so that the last of them meet the
         same crowd as all others.
     :param warm_up: seconds at the start whose ends are not counted.
+    :param process: its number among those that share the account.
     """
 
     waits: int
@@ -113,33 +125,48 @@ class Load:
     warm_up: float = 1800.0
     cool_down: float = 600.0
     seed: int = 1
+    process: int = 0
+
+
+async def noticed(checkly: Checkly, sender: AsyncSender, session_id: str, end: float) -> float:
+    """Wait for a session; return how late its end was noticed, in seconds."""
+    checkly.ends[session_id] = end
+    polling = Polling(CHECK_SESSION, [session_id], clock=checkly.loop.time)
+    await arun(polling.steps(of_sessions(CHECK_SESSION), end + 10**6), sender)
+    del checkly.ends[session_id]
+    return checkly.loop.now - end
 
 
 async def detect(
-    checkly: Checkly,
-    senders: Sequence[AsyncSender],
-    load: Load,
-    late: list[float] | None = None,
+    checkly: Checkly, client: Client, load: Load, late: list[float] | None = None
 ) -> list[float]:
     """Return how late the end of each session was noticed, in seconds.
 
     :param late: is filled while it runs.
     """
     late = [] if late is None else late
-    chance = random.Random(load.seed)  # noqa: S311 - a simulation
+    chance = random.Random(f"{load.seed} {load.process}")  # noqa: S311 - a simulation
 
-    async def one_after_the_other(number: int) -> None:
-        sender, count = senders[number % len(senders)], 0
+    async def one_after_the_other(number: int, sender: AsyncSender) -> None:
+        count = 0
         await asyncio.sleep(chance.uniform(0, 60))
         while checkly.loop.now < load.seconds + load.cool_down:
-            session_id = f"{number:08x}-0000-4000-8000-{count:012x}"
+            session_id = f"{number:08x}-{load.process:04x}-4000-8000-{count:012x}"
             count += 1
-            end = checkly.ends[session_id] = checkly.loop.now + chance.expovariate(1 / load.mean)
-            wait = Polling(CHECK_SESSION, [session_id], clock=checkly.loop.time)
-            await arun(wait.steps(of_sessions(CHECK_SESSION), end + 10**6), sender)
+            end = checkly.loop.now + chance.expovariate(1 / load.mean)
+            lateness = await noticed(checkly, sender, session_id, end)
             if load.warm_up < end <= load.seconds:
-                late.append(checkly.loop.now - end)
-            del checkly.ends[session_id]
+                late.append(lateness)
 
-    await asyncio.gather(*(one_after_the_other(number) for number in range(load.waits)))
+    async with client as sender:
+        await asyncio.gather(*(one_after_the_other(number, sender) for number in range(load.waits)))
     return late
+
+
+async def batch(checkly: Checkly, client: Client, ends: Sequence[float], process: int = 0) -> list[float]:
+    """Return how late the end of each session was noticed, in seconds, where all waits start now."""
+    async with client as sender:
+        ids = (f"{number:08x}-{process:04x}-4000-8000-000000000000" for number in range(len(ends)))
+        return await asyncio.gather(
+            *(noticed(checkly, sender, name, end) for name, end in zip(ids, ends, strict=True))
+        )

@@ -43,7 +43,7 @@ def test_login_and_password_are_enough() -> None:
     settings = connection.settings(checkly())
     assert settings.credentials.base_url == "https://api.checklyhq.com"
     assert (settings.credentials.account_id, settings.credentials.api_key) == (ACCOUNT, KEY)
-    assert (settings.api_version, settings.requests_per_minute, settings.max_connections) == ("v2", 570, 300)
+    assert (settings.api_version, settings.requests_per_minute, settings.max_connections) == ("v2", 595, 300)
     assert KEY not in repr(settings)
 
 
@@ -196,17 +196,17 @@ def test_a_url_as_host_survives_the_environment(host: str, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("extra", "wanted"),
     [
-        (None, ("v2", 570, 300)),
-        ("", ("v2", 570, 300)),
-        ({}, ("v2", 570, 300)),
-        ({"api_version": "v1"}, ("v1", 570, 300)),
-        ({"api_version": "v2"}, ("v2", 570, 300)),
-        ({"api_version": None, "requests_per_minute": None, "max_connections": ""}, ("v2", 570, 300)),
+        (None, ("v2", 595, 300)),
+        ("", ("v2", 595, 300)),
+        ({}, ("v2", 595, 300)),
+        ({"api_version": "v1"}, ("v1", 595, 300)),
+        ({"api_version": "v2"}, ("v2", 595, 300)),
+        ({"api_version": None, "requests_per_minute": None, "max_connections": ""}, ("v2", 595, 300)),
         ({"requests_per_minute": 1}, ("v2", 1, 300)),
         ({"requests_per_minute": 600}, ("v2", 600, 300)),
         ({"requests_per_minute": "60"}, ("v2", 60, 300)),
-        ({"max_connections": "1"}, ("v2", 570, 1)),
-        ({"max_connections": 65_535}, ("v2", 570, 65_535)),
+        ({"max_connections": "1"}, ("v2", 595, 1)),
+        ({"max_connections": 65_535}, ("v2", 595, 65_535)),
     ],
 )
 def test_extras(extra: Any, wanted: tuple[str, int, int], caplog: pytest.LogCaptureFixture) -> None:

@@ -1,8 +1,17 @@
 """One request budget and one client per account and event loop, shared by all waits in a triggerer.
 
 Checkly allows an account 600 requests in 60 seconds. A long poll of 30 seconds costs two requests a minute,
-so about 250 waits can poll all the time. Above that, requests queue here, first come, first served, evenly
-spaced only while there is a backlog; without the queue most of them would be answered 429.
+so about 250 waits can poll all the time. Above that, requests queue here, first come, first served; without
+the queue most of them would be answered 429.
+
+The rule: a window never holds more requests than the budget, and requests follow each other at twice the
+even rate at most. A batch of waits that starts together thus spends its window over 30 seconds, as long as
+its polls are held, not in one burst that would leave nothing for the rest of the minute. Checkly says how
+much of its limit is used only by a 429. It means that others use the account: the budget steps back a
+little, or by more if requests queued and yet not even three quarters of it passed in the last minute, as
+when many triggerers start together. The smaller the budget, the nearer to the even rate it is spent. After
+twelve minutes without a 429 it grows again, slowly at first, so that few of many processes try for more at a
+time; it is whole again after twelve more.
 """
 
 from __future__ import annotations
@@ -31,11 +40,14 @@ OpenSender: TypeAlias = "Callable[[], AbstractAsyncContextManager[AsyncSender]]"
 
 WINDOW_SECONDS: Final = 60.25
 """Checkly's rate limit window and a margin, since requests take different times to arrive."""
-SHRINK_FACTOR: Final = 0.85
-"""Applied to the budget on a 429: other clients use the account too."""
-GROWTH_PER_MINUTE: Final = 0.04
-"""Part of the full budget that is regained per minute without a 429."""
-MIN_SHARE: Final = 0.1
+STEP_BACK: Final = 0.95
+"""What a 429 leaves of the budget."""
+CROWDED_STEP_BACK: Final = 0.7
+"""What it leaves if requests queued although less than `CROWDED` of the budget passed in a window."""
+CROWDED: Final = 0.75
+QUIET_SECONDS: Final = 720.0
+"""Time without a 429 after which the budget grows again; twice that makes it whole."""
+MIN_SHARE: Final = 0.02
 """Part of the full budget that always remains."""
 PAUSE_SECONDS: Final = 5.0
 """Pause of all waits of an account after a 429 without Retry-After."""
@@ -53,45 +65,51 @@ class RateWindow:
 
     per_minute: float
     _share: float = 1.0
-    _grown_at: float = 0.0
+    _refused_at: float = 0.0
     _paused_until: float = 0.0
     _sent: deque[float] = field(default_factory=deque)
 
-    def delay(self, now: float, *, backlog: bool) -> float:
-        """Return the seconds until the next request may be sent: 0 while the window has room.
-
-        :param backlog: whether the request had to queue; such requests are spaced evenly, since they would
-            otherwise come in bursts, one window apart.
-        """
-        while self._sent and self._sent[0] <= now - WINDOW_SECONDS:
-            self._sent.popleft()
+    def delay(self, now: float) -> float:
+        """Return the seconds until the next request may be sent."""
         allowed = self.allowed(now)
         moments = [now, self._paused_until]
+        if self._passed(now):
+            peak = 1 + allowed / self.per_minute
+            moments.append(self._sent[-1] + WINDOW_SECONDS / (allowed * peak))
         if len(self._sent) >= allowed:
             moments.append(self._sent[-allowed] + WINDOW_SECONDS)
-        if backlog and self._sent:
-            moments.append(self._sent[-1] + WINDOW_SECONDS / allowed)
         return max(moments) - now
 
     def allowed(self, now: float) -> int:
         """Return how many requests a window may hold now."""
-        grown = self._share + GROWTH_PER_MINUTE * (now - self._grown_at) / WINDOW_SECONDS
-        self._share, self._grown_at = min(1.0, grown), now
-        return max(1, int(self.per_minute * self._share))
+        growing = max(0.0, (now - self._refused_at) / QUIET_SECONDS - 1)
+        return max(1, round(self.per_minute * min(1.0, self._share + growing**2)))
 
     def sent(self, now: float) -> None:
         """Count a request."""
         self._sent.append(now)
 
-    def refused(self, now: float, sent_at: float, retry_after: float) -> None:
+    def refused(self, now: float, sent_at: float, retry_after: float, *, backlog: bool) -> None:
         """Handle a 429: pause all requests for `retry_after` seconds, and shrink the budget.
 
         Requests that were under way when the first one was refused shrink it only once. The pause is at most
         one window.
+
+        :param backlog: whether requests are queued.
         """
         if sent_at >= self._paused_until:
-            self._share = max(MIN_SHARE, self._share * SHRINK_FACTOR)
+            allowed = self.allowed(now)
+            crowded = backlog and self._passed(now) < CROWDED * allowed
+            left = CROWDED_STEP_BACK if crowded else STEP_BACK
+            self._share = max(MIN_SHARE, left * allowed / self.per_minute)
+            self._refused_at = now
         self._paused_until = max(self._paused_until, now + min(retry_after, WINDOW_SECONDS))
+
+    def _passed(self, now: float) -> int:
+        """Return how many requests the window holds."""
+        while self._sent and self._sent[0] <= now - WINDOW_SECONDS:
+            self._sent.popleft()
+        return len(self._sent)
 
 
 class RateLimiter:
@@ -102,26 +120,30 @@ class RateLimiter:
 
     def __init__(self, per_minute: float, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock or time.monotonic
-        self.window = RateWindow(per_minute, _grown_at=self._clock())
+        self.window = RateWindow(per_minute)
         self._queue = asyncio.Lock()
+        self._queued = 0
 
     def is_free(self) -> bool:
         """Return whether a request may pass immediately."""
-        return not self._queue.locked() and self.window.delay(self._clock(), backlog=False) <= 0
+        return not self._queued and self.window.delay(self._clock()) <= 0
 
     async def turn(self) -> float:
         """Wait for a turn; return the time of it."""
-        backlog = self._queue.locked()
-        async with self._queue:
-            while (delay := self.window.delay(self._clock(), backlog=backlog)) > 0:  # noqa: ASYNC110 - time, not an event
-                await asyncio.sleep(delay)  # a 429 may have extended it meanwhile
-            now = self._clock()
-            self.window.sent(now)
-            return now
+        self._queued += 1
+        try:
+            async with self._queue:
+                while (delay := self.window.delay(self._clock())) > 0:  # noqa: ASYNC110 - time, not an event
+                    await asyncio.sleep(delay)  # a 429 may have extended it meanwhile
+                now = self._clock()
+                self.window.sent(now)
+                return now
+        finally:
+            self._queued -= 1
 
     def refused(self, sent_at: float, retry_after: float) -> None:
         """Handle a 429."""
-        self.window.refused(self._clock(), sent_at, retry_after)
+        self.window.refused(self._clock(), sent_at, retry_after, backlog=self._queued > 0)
 
 
 class SharedClient:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +17,7 @@ from airflow_provider_checkly.api.models import CHECK_SESSION
 from airflow_provider_checkly.api.polling import Polling
 from airflow_provider_checkly.api.rate_limit import (
     MIN_SHARE,
+    QUIET_SECONDS,
     WINDOW_SECONDS,
     RateLimiter,
     RateWindow,
@@ -39,9 +39,8 @@ def send_all(window: RateWindow, arrivals: Sequence[float]) -> list[float]:
     """Send requests one by one, each as soon as it has arrived and may pass; return the times."""
     now, sent = 0.0, []
     for arrival in arrivals:
-        backlog = arrival < now
         now = max(now, arrival)
-        while (delay := window.delay(now, backlog=backlog)) > 0:
+        while (delay := window.delay(now)) > 0:
             now += delay
         window.sent(now)
         sent.append(now)
@@ -60,44 +59,76 @@ def test_no_window_holds_too_many_requests(arrivals: list[float], per_minute: in
         assert later - first >= WINDOW_SECONDS * (1 - 1e-9)
 
 
-def test_requests_pass_while_the_window_has_room() -> None:
-    assert send_all(RateWindow(60), [0.0] * 60) == [0.0] * 60
-
-
-def test_queued_requests_are_spaced_evenly() -> None:
+def test_a_batch_spends_each_window_in_half_of_it() -> None:
     sent = send_all(RateWindow(60), [0.0] * 180)
-    assert sent[60] == pytest.approx(WINDOW_SECONDS)
-    assert [later - first for first, later in pairwise(sent[60:])] == pytest.approx(
-        [WINDOW_SECONDS / 60] * 119
-    )
+    gap = WINDOW_SECONDS / 60 / 2
+    expected = [window * WINDOW_SECONDS + number * gap for window in range(3) for number in range(60)]
+    assert sent == pytest.approx(expected)
+
+
+def test_a_small_budget_is_spent_at_the_even_rate() -> None:
+    window = RateWindow(600)
+    for number in range(50):
+        window.refused(number, number, 0, backlog=True)
+    window.sent(100)
+    assert window.allowed(100) == 600 * MIN_SHARE
+    assert window.delay(100) == pytest.approx(WINDOW_SECONDS / (600 * MIN_SHARE * (1 + MIN_SHARE)))
+
+
+def test_a_request_after_a_pause_passes_at_once() -> None:
     window = RateWindow(60)
     window.sent(10)
-    assert window.delay(10.4, backlog=True) == pytest.approx(WINDOW_SECONDS / 60 - 0.4)
-    assert window.delay(10.4, backlog=False) == 0
+    assert window.delay(10.1) == pytest.approx(WINDOW_SECONDS / 60 / 2 - 0.1)
+    assert window.delay(11) == 0
+
+
+def refused_once(passed: int, *, backlog: bool) -> int:
+    """Return what a 429 leaves of a budget of 100, of which so many requests passed."""
+    window = RateWindow(100)
+    for number in range(passed):
+        window.sent(number / 10)
+    window.refused(11, 10, 0, backlog=backlog)
+    return window.allowed(11)
+
+
+@pytest.mark.parametrize(
+    ("passed", "backlog", "left"),
+    [(100, True, 95), (75, True, 95), (74, True, 70), (1, True, 70), (1, False, 95), (74, False, 95)],
+)
+def test_a_429_costs_more_if_requests_queued_and_little_passed(
+    passed: int, left: int, *, backlog: bool
+) -> None:
+    assert refused_once(passed, backlog=backlog) == left
 
 
 def test_a_429_pauses_all_requests_and_shrinks_the_budget_once() -> None:
     window = RateWindow(100)
     window.sent(9)
-    window.refused(10, 9, 7)
-    assert window.delay(10, backlog=False) == pytest.approx(7)
-    assert window.allowed(10) == 85
-    window.refused(11, 9.5, 2)
-    assert window.delay(11, backlog=False) == pytest.approx(6)
-    assert window.allowed(11) == 85
-    assert window.delay(17, backlog=False) == 0
-    window.refused(20, 18, 0)
-    assert window.allowed(20) == 73
+    window.refused(10, 9, 7, backlog=False)
+    assert window.delay(10) == pytest.approx(7)
+    assert window.allowed(10) == 95
+    window.refused(11, 9.5, 2, backlog=False)
+    assert window.delay(11) == pytest.approx(6)
+    assert window.allowed(11) == 95
+    assert window.delay(17) == 0
+    window.refused(20, 18, 0, backlog=False)
+    assert window.allowed(20) == 90
 
 
-def test_the_budget_is_regained_slowly_and_never_vanishes() -> None:
+@pytest.mark.parametrize(
+    ("quiet", "allowed"), [(0, 2), (QUIET_SECONDS, 2), (1.5 * QUIET_SECONDS, 27), (2 * QUIET_SECONDS, 100)]
+)
+def test_the_budget_grows_after_a_quiet_time(quiet: float, allowed: int) -> None:
     window = RateWindow(100)
     for number in range(50):
-        window.refused(number, number, 0)
-    assert window.allowed(50) == pytest.approx(100 * MIN_SHARE, abs=4)
-    assert window.allowed(50 + 10 * 60) == pytest.approx(100 * MIN_SHARE + 40, abs=4)
-    assert window.allowed(10**6) == 100
-    assert RateWindow(1).allowed(0) == 1
+        window.refused(number, number, 0, backlog=True)
+    assert window.allowed(49 + quiet) == allowed
+
+
+def test_the_smallest_budget_is_one_request() -> None:
+    window = RateWindow(1)
+    window.refused(0, 0, 0, backlog=True)
+    assert window.allowed(0) == 1
 
 
 @pytest.mark.usefixtures("clock")
@@ -193,8 +224,8 @@ def test_a_429_of_one_request_pauses_the_others(checkly: Emulator, credentials: 
 def test_an_absurd_pause_does_not_outlast_the_deadline(checkly: Emulator, credentials: Credentials) -> None:
     """A 429 that asks for an hour pauses for a minute at most, and no wait longer than its own time."""
     window = RateWindow(100)
-    window.refused(0, 0, 86_400)
-    assert window.delay(0, backlog=False) <= WINDOW_SECONDS
+    window.refused(0, 0, 86_400, backlog=False)
+    assert window.delay(0) <= WINDOW_SECONDS
     (started,) = ChecklyHook().trigger_check_sessions(NEVER_ENDS)
     checkly.fail(method="GET", path="completion", status=429, headers={"Retry-After": "3600"})
 
