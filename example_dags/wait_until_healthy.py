@@ -1,4 +1,4 @@
-"""Health: load only while production is healthy by its own scheduled runs; starts nothing, alerts nobody.
+"""Health: load only while production is healthy by its own scheduled runs; nothing starts, nobody is alerted.
 
 An API key with the role Read Only will do. After a deployment, add `fresh=True`: the status is still that of
 before.
