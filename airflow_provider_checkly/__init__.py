@@ -8,6 +8,17 @@ GUIDES = (
     *("heartbeats", "hook", "recipes"),
 )
 
+SHOW_TAB = {
+    "description": (
+        'Show the tab "Checkly" on all DAGs and tasks. Airflow 3.4 and newer show it without this, '
+        'on tasks of this provider and on DAGs with the tag "checkly"; older versions do not.'
+    ),
+    "version_added": "0.1.0",
+    "type": "boolean",
+    "example": None,
+    "default": "False",
+}
+
 
 def get_provider_info() -> dict[str, object]:
     """Return what Airflow's providers manager registers (entry point `apache_airflow_provider`)."""
@@ -17,16 +28,6 @@ def get_provider_info() -> dict[str, object]:
     modules = {
         kind: [{**integration, "python-modules": [f"{__name__}.{kind}"]}]
         for kind in ("hooks", "operators", "sensors", "triggers")
-    }
-    show_tab = {
-        "description": (
-            'Show the tab "Checkly" on all DAGs and tasks. Airflow 3.4 and newer show it without this, '
-            'on tasks of this provider and on DAGs with the tag "checkly"; older versions do not.'
-        ),
-        "version_added": "0.1.0",
-        "type": "boolean",
-        "example": None,
-        "default": "False",
     }
     return {
         "package-name": "airflow-provider-checkly",
@@ -46,7 +47,7 @@ def get_provider_info() -> dict[str, object]:
         "config": {
             "checkly": {
                 "description": "How Checkly looks in Airflow's UI.",
-                "options": {"show_tab": show_tab},
+                "options": {"show_tab": SHOW_TAB},
             }
         },
         "notifications": [f"{__name__}.notifications.ChecklyHeartbeatNotifier"],

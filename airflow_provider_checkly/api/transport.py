@@ -7,11 +7,6 @@ Both take proxies and certificates from `environment`, verify TLS, never follow 
 from __future__ import annotations
 
 import asyncio
-import http.client
-import os
-import re
-import socket
-import ssl
 import time
 from collections.abc import Callable
 from contextlib import asynccontextmanager, contextmanager
@@ -30,11 +25,12 @@ from airflow_provider_checkly.api import environment
 from airflow_provider_checkly.api.http import Credentials, Request, Response
 from airflow_provider_checkly.api.rate_limit import OVERTIME_SECONDS
 from airflow_provider_checkly.api.retry import retrying
-from airflow_provider_checkly.api.text import one_line
-from airflow_provider_checkly.exceptions import ChecklyError, ChecklyUnreachable, ChecklyUnreadable
+from airflow_provider_checkly.api.unreachable import unreachable
+from airflow_provider_checkly.exceptions import ChecklyError, ChecklyUnreadable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+    import ssl
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from airflow_provider_checkly.api.endpoints import Endpoint
     from airflow_provider_checkly.api.polling import Answer, Steps, WaitResult
@@ -53,39 +49,6 @@ MAX_INLINE_BYTES: Final = 128 * 1024
 CHUNK_BYTES: Final = 64 * 1024
 MIN_REDACTED: Final = 8
 """Characters of a key that is replaced in responses; real keys are much longer."""
-URL_CREDENTIALS: Final = re.compile(r"//[^/\s]*@")
-NEVER_PROCESSED: Final = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.ClientHttpProxyError,
-    urllib3.exceptions.NewConnectionError,
-    urllib3.exceptions.ConnectTimeoutError,
-)
-MISCONFIGURED: Final = (
-    ssl.SSLCertVerificationError,
-    urllib3.exceptions.LocationValueError,
-    UnicodeError,
-)
-"""Beside any `ValueError` of a library itself."""
-REASONS: Final[dict[str, tuple[type[BaseException], ...]]] = {
-    "its certificate is not trusted ({})": (ssl.SSLCertVerificationError,),
-    "the TLS handshake failed ({})": (ssl.SSLError,),
-    "its host name cannot be resolved": (socket.gaierror,),
-    "the proxy refused the connection": (aiohttp.ClientHttpProxyError,),
-    "no complete response in time": (TimeoutError, requests.Timeout),
-    "the connection ended before the response was complete": (
-        http.client.RemoteDisconnected,
-        http.client.IncompleteRead,
-        aiohttp.ServerDisconnectedError,
-        aiohttp.ClientPayloadError,
-    ),
-    "the response is not valid HTTP": (
-        http.client.HTTPException,
-        urllib3.exceptions.DecodeError,
-        aiohttp.ClientResponseError,
-    ),
-}
-"""The first that fits explains why no response arrived."""
 
 
 class TlsAdapter(HTTPAdapter):
@@ -108,57 +71,6 @@ class TlsAdapter(HTTPAdapter):
     def cert_verify(self, conn: Any, *_: object) -> None:
         """Leave trust to the context; `requests` would add certifi's certificates to it."""
         conn.cert_reqs = "CERT_REQUIRED"
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and all that lies beneath the wrappers of the libraries."""
-    seen: list[BaseException] = []
-    layer: list[object] = [error]
-    while layer:
-        found = [each for each in layer if isinstance(each, BaseException) and each not in seen]
-        seen += found
-        yield from found
-        layer = [
-            beneath
-            for each in found
-            for beneath in (
-                *each.args,
-                getattr(each, "reason", None),
-                getattr(each, "original_error", None),
-                each.__cause__,
-                each.__context__,
-            )
-        ]
-
-
-def _detail(cause: BaseException) -> str:
-    return str(getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or "").rstrip(".")
-
-
-def _reason(causes: Sequence[BaseException]) -> str:
-    """Return in plain words why no response arrived."""
-    for words, kinds in REASONS.items():
-        if found := [cause for cause in causes if isinstance(cause, kinds)]:
-            return words.format(next(filter(None, map(_detail, found)), "")).replace(" ()", "")
-    numbers = [number for cause in causes if (number := getattr(cause, "errno", None) or 0) > 0]
-    if not numbers and any(isinstance(cause, ConnectionError) for cause in causes):
-        return str(causes[-1]) or "the connection was closed"
-    text = os.strerror(numbers[-1]) if numbers else str(causes[-1])
-    return URL_CREDENTIALS.sub("//", one_line(text[:1].lower() + text[1:]))
-
-
-def _unreachable(request: Request, credentials: Credentials, error: Exception) -> ChecklyUnreachable:
-    """Return our error for an error of a library, whose text may hold the password of a proxy."""
-    causes = list(_causes(error))
-    misconfigured = isinstance(error, ValueError) or any(isinstance(cause, MISCONFIGURED) for cause in causes)
-    never_processed = any(
-        isinstance(cause, NEVER_PROCESSED) or "Tunnel connection failed" in str(cause) for cause in causes
-    )
-    return ChecklyUnreachable(
-        f"{request}: no response from {credentials.base_url}: {_reason(causes)}.",
-        maybe_processed=not (misconfigured or never_processed),
-        retryable=not misconfigured,
-    )
 
 
 def _without_key(credentials: Credentials, response: Response) -> Response:
@@ -222,7 +134,7 @@ def requests_sender(credentials: Credentials, margin: float) -> Iterator[Sender]
         try:
             return _without_key(credentials, _exchange(session, credentials.url(request), request, limit))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise _unreachable(request, credentials, error) from None
+            raise unreachable(request, credentials, error) from None
 
     with open_session(credentials.base_url, credentials.headers()) as session:
         yield send
@@ -262,7 +174,7 @@ async def aiohttp_sender(credentials: Credentials, margin: float) -> AsyncIterat
                 credentials, await _aexchange(session, credentials.url(request), proxy(), request, limit)
             )
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _unreachable(request, credentials, error) from None
+            raise unreachable(request, credentials, error) from None
 
     # reading the environment takes as long as a request
     proxy = cache(partial(environment.proxy_for, credentials.base_url))

@@ -14,12 +14,15 @@ from airflow_provider_checkly.emulator import results
 from airflow_provider_checkly.emulator.checks import Status
 from airflow_provider_checkly.emulator.http import (
     CREATED_AT,
+    DAY,
     Fields,
     Problem,
     Query,
+    alert_window,
     is_uuid,
     read_id,
     read_json,
+    report_window,
     timestamp,
 )
 
@@ -46,22 +49,9 @@ ALERTS: Final[dict[tuple[Status, Status], str]] = {
     ("failing", "degraded"): "ALERT_FAILURE_DEGRADED",
     ("failing", "passing"): "ALERT_RECOVERY",
 }
-HOUR: Final = 3600
-DAY: Final = 24 * HOUR
-ALERT_HOURS: Final = 6
 MAX_ANALYTICS: Final = 100
 ANALYTICS_DAYS: Final = {"last24Hours": 1, "last7Days": 7, "thisWeek": 7, "lastWeek": 7, "lastMonth": 30}
 UNTIMED: Final = ("HEARTBEAT", "ICMP")
-# How long the preset windows of a report are; none of them is cut at calendar days here.
-QUICK_RANGES: Final = {
-    "last24Hrs": DAY,
-    "last7Days": 7 * DAY,
-    "last30Days": 30 * DAY,
-    "thisWeek": 7 * DAY,
-    "thisMonth": 30 * DAY,
-    "lastWeek": 7 * DAY,
-    "lastMonth": 30 * DAY,
-}
 
 
 class CheckRun(NamedTuple):
@@ -214,7 +204,7 @@ class CheckStatuses:
         if query.text("granularity") is not None or query.text("timezone") is not None:
             raise Problem(400, '"granularity" and "timezone" are not emulated.')
         tags, deactivated = set(query.texts("filterByTags")), query.flag("deactivated")
-        since, until = _report_window(query, self._model.clock())
+        since, until = report_window(query, self._model.clock())
         chosen = [
             check
             for check in self._model.checks
@@ -270,7 +260,7 @@ class CheckStatuses:
 
     def _alerts(self, request: web.Request, checks: Sequence[Check]) -> web.Response:
         query = Query(request)
-        since, until = _alert_window(query, self._model.clock())
+        since, until = alert_window(query, self._model.clock())
         alerts = [
             (check, run, alert_type)
             for check in checks
@@ -303,26 +293,6 @@ class CheckStatuses:
 
 def _percentile(times: Sequence[int], share: float) -> int:
     return times[math.ceil(len(times) * share) - 1] if times else 0
-
-
-def _alert_window(query: Query, now: float) -> tuple[float, float]:
-    """Return the window of alerts in Unix seconds: at most 6 hours, the last 6 if neither end is given."""
-    longest = ALERT_HOURS * HOUR
-    since, until = query.number("from"), query.number("to")
-    if until is None:
-        until = now if since is None else since + longest
-    since = until - longest if since is None else since
-    if until - since > longest:
-        raise Problem(400, f'"from" and "to" must be at most {ALERT_HOURS} hours apart.')
-    return since, until
-
-
-def _report_window(query: Query, now: float) -> tuple[float, float]:
-    """Return the window of a report in Unix seconds; `from` and `to` replace the preset one."""
-    seconds = QUICK_RANGES[query.word("quickRange", [*QUICK_RANGES]) or "last24Hrs"]
-    since, until = query.number("from"), query.number("to")
-    until = now if until is None else until
-    return until - seconds if since is None else since, until
 
 
 def alert_json(check: Check, run: CheckRun, alert_type: str) -> dict[str, JSON]:

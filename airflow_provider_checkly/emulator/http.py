@@ -283,3 +283,38 @@ class LongPolls:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._woken[session_id].wait()
+
+
+HOUR: Final = 3600
+DAY: Final = 24 * HOUR
+ALERT_HOURS: Final = 6
+# How long the preset windows of a report are; none of them is cut at calendar days here.
+QUICK_RANGES: Final = {
+    "last24Hrs": DAY,
+    "last7Days": 7 * DAY,
+    "last30Days": 30 * DAY,
+    "thisWeek": 7 * DAY,
+    "thisMonth": 30 * DAY,
+    "lastWeek": 7 * DAY,
+    "lastMonth": 30 * DAY,
+}
+
+
+def alert_window(query: Query, now: float) -> tuple[float, float]:
+    """Return the window of alerts in Unix seconds: at most 6 hours, the last 6 if neither end is given."""
+    longest = ALERT_HOURS * HOUR
+    since, until = query.number("from"), query.number("to")
+    if until is None:
+        until = now if since is None else since + longest
+    since = until - longest if since is None else since
+    if until - since > longest:
+        raise Problem(400, f'"from" and "to" must be at most {ALERT_HOURS} hours apart.')
+    return since, until
+
+
+def report_window(query: Query, now: float) -> tuple[float, float]:
+    """Return the window of a report in Unix seconds; `from` and `to` replace the preset one."""
+    seconds = QUICK_RANGES[query.word("quickRange", [*QUICK_RANGES]) or "last24Hrs"]
+    since, until = query.number("from"), query.number("to")
+    until = now if until is None else until
+    return until - seconds if since is None else since, until
