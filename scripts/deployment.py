@@ -58,6 +58,7 @@ class Deployment:
         processes: Mapping[str, tuple[str, ...]] = PROCESSES,
         *,
         own: Mapping[str, Mapping[str, str]] | None = None,
+        port: int = 0,
     ) -> None:
         self.home = home.resolve()
         self.logs = self.home / "processes"
@@ -66,7 +67,7 @@ class Deployment:
         self._tell = tell
         self._commands = dict(processes)
         self._own = dict(own or {})
-        port = free_port()
+        port = port or free_port()
         self.url = f"http://{HOST}:{port}"
         self._environment = environment(self.home, port) | dict(settings or {})
         self.client: Client = Database(self.home, self.airflow) if IS_2 else Rest(self.url)
@@ -215,9 +216,9 @@ def _outside() -> dict[str, str]:
     }
 
 
-def free_port() -> int:
-    """Return a free port below those that systems hand out for outgoing connections."""
-    for port in random.sample(range(20_000, 32_000), 100):
+def free_port(*wanted: int) -> int:
+    """Return the first wanted port that is free, else one below those for outgoing connections."""
+    for port in (*wanted, *random.sample(range(20_000, 32_000), 100)):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from deployment import IS_2, Deployment
+from deployment import IS_2, Deployment, free_port
 from deployment_clients import DeploymentError
 from progress import Interrupted, Progress
 
@@ -16,6 +16,8 @@ from airflow_provider_checkly.emulator import Emulator
 
 ROOT = Path(__file__).resolve().parent.parent
 WEEK = 7 * 24 * 3600
+AIRFLOW_PORT = 28080
+CHECKLY_PORT = 28081
 
 
 def main() -> int:
@@ -39,14 +41,17 @@ def serve(progress: Progress, scratch: Path) -> None:
     if IS_2:
         sys.exit("The UI of Airflow 2 is not started by this command; use the default line of Airflow.")
     files = sorted((ROOT / "example_dags").glob("*.py"))
-    with Emulator() as checkly:
+    with Emulator(host_port=free_port(CHECKLY_PORT)) as checkly:
         settings = {
-            "AIRFLOW_CONN_CHECKLY_DEFAULT": checkly.connection_json,
             "AIRFLOW__CHECKLY__SHOW_TAB": "True",
             "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
         }
-        with Deployment(scratch, files, settings, progress) as airflow:
+        port = free_port(AIRFLOW_PORT)
+        with Deployment(scratch, files, settings, progress, port=port) as airflow:
+            airflow.airflow("connections", "add", "checkly_default", "--conn-json", checkly.connection_json)
+            progress("running; Ctrl-C ends it")
+            progress.stop_repeating()
             tell(airflow.url, checkly)
             while True:
                 time.sleep(0.5)
@@ -58,9 +63,11 @@ def tell(url: str, checkly: Emulator) -> None:
     print(f"""
 Airflow   {url}   (no login: everybody is admin)
 Checkly   {checkly.url}   key {checkly.api_key}   account {checkly.account_id}
-          {checkly.url}/_emulator/requests shows what was asked
+          {checkly.url}/_emulator/requests lists the requests
 
-Unpause and trigger the DAG checkly_gate_publish_on_checks, with the tag deploy-gate or deploy-gate-broken.
+The connection checkly_default is under Admin, Connections. Unpause and trigger the DAG
+checkly_gate_publish_on_checks with the tag deploy-gate (green) or deploy-gate-broken (red), then open the tab
+Checkly of its task. Ctrl-C ends everything.
 """)
 
 

@@ -49,6 +49,10 @@ class Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop_repeating()
+
+    def stop_repeating(self) -> None:
+        """Say no more what still goes on, so that the last text stays in view."""
         self._end.set()
 
     def __call__(self, text: str) -> None:
