@@ -154,6 +154,8 @@ def edits(edit: Callable[[bytes], bytes], *, announce: int = 0) -> Script:
         body = edit(exchange.forward().body)
         announced = len(body) + announce
         exchange.send(OK + b"Content-Length: %d\r\n\r\n" % announced + body[:announced])
+        if announce < 0:
+            time.sleep(0.2)  # what is too much comes after the response has been read
         exchange.send(body[announced:])
 
     return script
