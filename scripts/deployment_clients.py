@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 API: Final = "/api/v2"
 ANSWER_SECONDS: Final = 10
 HEARTBEAT_SECONDS: Final = 30
-FIRED: Final = re.compile(r"Trigger fired event|fired: TriggerEvent")
+FIRED: Final = re.compile(r"Trigger fired event|fired: \w+Event<")
 """What the log of a task says when its trigger is done, from Airflow 3 on and before."""
 PARTS: Final = ("scheduler", "dag_processor", "triggerer")
 
