@@ -107,7 +107,7 @@ class ChecklyCreateMaintenanceWindowOperator(BaseOperator):
             ends: JsonObject = {"endsAt": _iso(now + self.max_duration)}
             body: JsonObject = {
                 "name": self._name(context),
-                "description": _with_marker(self.description, marker),
+                "description": _with_marker(self._description(), marker),
                 "startsAt": _iso(now),
                 **ends,
                 **scope,
@@ -145,6 +145,13 @@ class ChecklyCreateMaintenanceWindowOperator(BaseOperator):
         ti = context["ti"]
         name = f"Airflow: {ti.dag_id} {ti.run_id}" if self.name is None else arguments.word(self.name, "name")
         return name[:MAX_NAME]
+
+    def _description(self) -> str:
+        if self.description is None:
+            return ""
+        if (text := arguments.plain_text(self.description)) is None:
+            raise InvalidInput(f"description must be a string, not {type(self.description).__name__}.")
+        return text
 
     def _create(self, body: JsonObject, marker: str) -> MaintenanceWindow:
         """Create the window; if Checkly may have done so although the request failed, look for it."""
@@ -244,6 +251,6 @@ def _marker(context: Context) -> str:
     return f"Opened by Airflow: {ti.dag_id}.{ti.task_id}{index} {ti.run_id}"[-MAX_MARKER:]
 
 
-def _with_marker(description: str | None, marker: str) -> str:
+def _with_marker(description: str, marker: str) -> str:
     text = f"{description.strip()[: MAX_DESCRIPTION - len(marker) - 2]}\n\n" if description else ""
     return f"{text}{marker}"

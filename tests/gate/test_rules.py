@@ -18,10 +18,10 @@ from airflow_provider_checkly.gate.rules import resolve
 ONE = Gate(max_failed=1)
 
 BAD: list[tuple[dict[str, Any], str]] = [
-    ({"fail_on": ["PASSED"]}, "fail_on: PASSED"),
-    ({"fail_on": "NEW"}, "fail_on: NEW"),
+    ({"fail_on": ["PASSED"]}, "fail_on: 'PASSED'"),
+    ({"fail_on": "NEW"}, "fail_on: 'NEW'"),
     ({"fail_on": ["FAILED", None]}, "fail_on: None"),
-    ({"fail_on": "failed"}, "fail_on: failed"),
+    ({"fail_on": "failed"}, "fail_on: 'failed'"),
     ({"min_passed_percent": -1}, "min_passed_percent .* not -1"),
     ({"min_passed_percent": 100.1}, "min_passed_percent .* not 100.1"),
     ({"min_passed_percent": float("nan")}, "min_passed_percent .* not nan"),
