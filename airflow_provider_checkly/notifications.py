@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowException, BaseHook, Base
 
 from airflow_provider_checkly import arguments
 from airflow_provider_checkly.airflow_workarounds import template_dag
-from airflow_provider_checkly.connection import TYPE
+from airflow_provider_checkly.connection import TYPE, bracketed
 from airflow_provider_checkly.exceptions import ChecklyError, InvalidInput
 
 if TYPE_CHECKING:
@@ -113,14 +113,9 @@ def _address(connection: Connection) -> str:
         raise InvalidInput("its URL has no scheme.")
     if not host and "." in secret.partition("/")[0]:
         return f"{scheme}://{secret}"
-    base = host if "://" in host else f"{scheme}://{_bracketed(host)}" if host else DEFAULT_HOST
+    base = host if "://" in host else f"{scheme}://{bracketed(host)}" if host else DEFAULT_HOST
     url = f"{_with_port(base, connection.port)}/{(secret or path).lstrip('/')}"
     return url.rstrip("/") if host else url
-
-
-def _bracketed(host: str) -> str:
-    """Return a host for use in a URL; Airflow takes the brackets of an IPv6 address away."""
-    return f"[{host}]" if host.count(":") > 1 and not host.startswith("[") else host
 
 
 def _with_port(base: str, port: int | None) -> str:
