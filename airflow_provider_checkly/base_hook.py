@@ -19,9 +19,11 @@ from airflow_provider_checkly import connection
 from airflow_provider_checkly.exceptions import (
     ChecklyAuthError,
     ChecklyError,
+    ChecklyNotFound,
     ChecklyPlanLimit,
     ChecklyUnreachable,
     InvalidInput,
+    NoMatchingChecks,
 )
 
 if TYPE_CHECKING:
@@ -46,6 +48,19 @@ RETRY_SECONDS: Final = 120.0
 """How long a request outside a wait is repeated: two rate limit windows."""
 CANCEL_SECONDS: Final = 4.0
 """Time for cancelling sessions on a worker: an executor kills a task soon after the signal to end."""
+UNAUTHORIZED: Final = 401
+ADVICE: Final[dict[type[ChecklyError], str]] = {
+    ChecklyAuthError: (
+        "Checkly accepts the API key, but not for this account ID (login of the connection) or this action."
+    ),
+    ChecklyPlanLimit: "The plan of the account does not include this.",
+    NoMatchingChecks: "",
+    ChecklyNotFound: (
+        "It does not exist in this account. Check the ID, and login (account ID) and host of the connection."
+    ),
+    ChecklyUnreachable: "Check host, DNS, proxy and certificates.",
+}
+"""The first that fits."""
 
 
 class ChecklyBaseHook(BaseHook):
@@ -180,19 +195,9 @@ class ChecklyBaseHook(BaseHook):
 
 def _advice(error: ChecklyError) -> str:
     """Return what to do about an error of any request."""
-    match error:
-        case ChecklyAuthError(status=401):
-            return "Checkly does not accept the API key (password of the connection)."
-        case ChecklyAuthError():
-            return (
-                "Checkly accepts the API key, but not for this account ID (login of the connection) or this "
-                "action."
-            )
-        case ChecklyPlanLimit():
-            return "The plan of the account does not include this."
-        case ChecklyUnreachable():
-            return "Check host, DNS, proxy and certificates."
-    return ""
+    if isinstance(error, ChecklyAuthError) and error.status == UNAUTHORIZED:
+        return "Checkly does not accept the API key (password of the connection)."
+    return next((advice for kind, advice in ADVICE.items() if isinstance(error, kind)), "")
 
 
 def _shared_client(settings: Settings) -> SharedClient:

@@ -233,10 +233,18 @@ class ChecklyHook(ChecklyStatusHook):
         try:
             return self.send(endpoint, timeout)
         except NoMatchingChecks as error:
-            self.get_account()
+            self._require_account()
             reasons = self.why_not_run(target.check_ids)
             error.args = (f"{no_match_text(target, reasons)} {error}",)
             raise
+
+    def _require_account(self) -> None:
+        """Make sure that Checkly itself responds: other servers have a 404 of the same form."""
+        try:
+            self.get_account()
+        except ChecklyError as error:
+            error.maybe_processed = False
+            raise error from None
 
     def why_not_run(self, check_ids: Sequence[str]) -> dict[str, str]:
         """Return why checks did not run, for at most ten of them (`GET /v1/checks/{id}`)."""

@@ -31,9 +31,15 @@ MAX_MESSAGE: Final = 2_000
 TRIGGER_SECONDS: Final = 60
 """How long Checkly may take to start all requested checks; giving up early could start them twice."""
 ACCEPTED: Final = 202
-ONLY_CHECKLY: Final = frozenset({401, 402, 403, 404})
-"""Statuses whose meaning depends on whether Checkly itself responded, and not a proxy."""
+FROM_ANYBODY: Final = frozenset({408, 429})
+"""4xx statuses that mean the same whether Checkly responded or a proxy."""
 FORBIDDEN: Final = 403
+NOT_FOUND: Final = 404
+ACCOUNT: Final = path("v1", "accounts", "me")
+NOT_CHECKLY: Final = (
+    "That is not an error of Checkly's API: a proxy or another server responded. "
+    "Check the host of the connection."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +90,22 @@ def retry_after(response: Response) -> float | None:
 
 
 def _refusal(response: Response) -> JsonObject:
-    """Return the JSON of an error response of Checkly, {} for one of a proxy or another server."""
+    """Return the JSON of an error response of Checkly, {} for one of a proxy or another server.
+
+    Each key has an account, so only another server, or a wrong path, has none.
+    """
+    if response.status == NOT_FOUND and response.request.path == ACCOUNT:
+        return {}
     try:
         found = models.json_object(response)
     except exceptions.ChecklyUnreadable:
         return {}
     return found if found.get("statusCode") == response.status else {}
+
+
+def _is_foreign(response: Response, refusal: JsonObject) -> bool:
+    """Return whether somebody else refuses a request, who says nothing about key, plan and checks."""
+    return not refusal and response.status in range(400, 500) and response.status not in FROM_ANYBODY
 
 
 def _message(response: Response, refusal: JsonObject) -> str:
@@ -107,11 +123,8 @@ def _needed_role(request: Request) -> str:
 
 
 def _advice(response: Response, refusal: JsonObject) -> str:
-    if not refusal and response.status in ONLY_CHECKLY:
-        return (
-            " That is not an error of Checkly's API: a proxy or another server responded. "
-            "Check the host of the connection."
-        )
+    if _is_foreign(response, refusal):
+        return f" {NOT_CHECKLY}"
     if response.status == FORBIDDEN and (role := _needed_role(response.request)):
         return f" This needs an API key with the role {role}."
     if location := response.headers.get("location"):
@@ -128,8 +141,7 @@ def accept(response: Response) -> Response:
         return response
     refusal = _refusal(response)
     message = _message(response, refusal)
-    is_known = refusal or response.status not in ONLY_CHECKLY
-    kind = exceptions.REFUSALS.get(response.status) if is_known else None
+    kind = None if _is_foreign(response, refusal) else exceptions.REFUSALS.get(response.status)
     raise (kind or exceptions.ChecklyRefused)(
         f"{response.request}: {'Checkly' if refusal else 'the server'} responded {response.status}: "
         f"{message.rstrip('.')}.{_advice(response, refusal)}",
@@ -274,9 +286,19 @@ def trigger_test_session(body: JsonObject) -> Endpoint[JsonObject]:
     return Endpoint(Request("POST", where, body=body, hold=TRIGGER_SECONDS, repeatable=False), _read_started)
 
 
+def _read_account(response: Response) -> JsonObject:
+    account = read_object(response)
+    if isinstance(account.get("id"), str):
+        return account
+    raise exceptions.ChecklyUnreadable(
+        f"{response.request}: the response is not an account: {quoted(response.body)}. "
+        f"Check the host of the connection."
+    )
+
+
 def get_account() -> Endpoint[JsonObject]:
     """`GET /v1/accounts/me`: the account of the credentials."""
-    return Endpoint(Request("GET", path("v1", "accounts", "me")), read_object)
+    return Endpoint(Request("GET", ACCOUNT), _read_account)
 
 
 def _get(*parts: str) -> Endpoint[JsonObject]:

@@ -32,6 +32,10 @@ def response(body: bytes) -> Response:
     [
         (b"", "not readable JSON"),
         (b"<html>Bad Gateway</html>", "<html>Bad Gateway"),
+        (
+            b"\n <!doctype html><title>Sign in",
+            "That is a web page, and not Checkly's API; check the host of the",
+        ),
         (b'{"status": "PASSED"', '"status": "PASSED"'),
         (b'{"a": NaN}', "NaN"),
         (b'{"a": Infinity}', "Infinity"),
