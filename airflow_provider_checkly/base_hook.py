@@ -113,7 +113,7 @@ class ChecklyBaseHook(BaseHook):
 
         seconds = READ_TIMEOUT_MARGIN if margin is None else margin
         settings = self.settings
-        with self._named(settings), transport.requests_sender(settings.credentials, seconds) as sender:
+        with self.named(settings), transport.requests_sender(settings.credentials, seconds) as sender:
             return transport.send(sender, endpoint, retry_seconds)
 
     async def asend(self, endpoint: Endpoint[T], retry_seconds: float = RETRY_SECONDS) -> T:
@@ -121,7 +121,7 @@ class ChecklyBaseHook(BaseHook):
         settings = await self.load_settings()
         from airflow_provider_checkly.api import transport
 
-        with self._named(settings):
+        with self.named(settings):
             async with _shared_client(settings) as sender:
                 return await transport.asend(sender, endpoint, retry_seconds)
 
@@ -136,7 +136,7 @@ class ChecklyBaseHook(BaseHook):
         settings = self.settings
         steps = polling.steps(settings.sessions(polling.kind), deadline, last_look=last_look)
         credentials = settings.credentials
-        with self._named(settings), transport.requests_sender(credentials, READ_TIMEOUT_MARGIN) as sender:
+        with self.named(settings), transport.requests_sender(credentials, READ_TIMEOUT_MARGIN) as sender:
             return transport.run(steps, sender)
 
     async def arun_polling(self, polling: Polling, deadline: float) -> WaitResult:
@@ -144,20 +144,21 @@ class ChecklyBaseHook(BaseHook):
         settings = await self.load_settings()
         from airflow_provider_checkly.api import transport
 
-        with self._named(settings):
+        with self.named(settings):
             async with _shared_client(settings) as sender:
                 return await transport.arun(polling.steps(settings.sessions(polling.kind), deadline), sender)
 
     @contextmanager
-    def _named(self, settings: Settings) -> Iterator[None]:
-        """Add advice, the connection and the base URL to the text of each error."""
+    def named(self, settings: Settings) -> Iterator[None]:
+        """Add advice, the connection and the base URL to the text of each error, once."""
         try:
             yield
         except InvalidInput:
             raise
         except ChecklyError as error:
             where = f"(connection {self.checkly_conn_id!r}, {settings.credentials.base_url})"
-            error.args = (" ".join(filter(None, (str(error), _advice(error), where))),)
+            if not str(error).endswith(where):
+                error.args = (" ".join(filter(None, (str(error), _advice(error), where))),)
             raise
 
     def read_sessions(self, ids: Iterable[str], kind: SessionKind) -> list[JsonObject]:

@@ -38,7 +38,9 @@ class ChecklyStatusHook(ChecklyBaseHook):
         """
         from airflow_provider_checkly.api import transport
 
-        with transport.requests_sender(self.settings.credentials, READ_TIMEOUT_MARGIN) as sender:
+        settings = self.settings
+        credentials = settings.credentials
+        with self.named(settings), transport.requests_sender(credentials, READ_TIMEOUT_MARGIN) as sender:
             return reads.run(steps, partial(transport.send, sender, retry_seconds=retry_seconds))
 
     # Checks

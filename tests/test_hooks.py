@@ -240,6 +240,8 @@ def test_no_check_runs() -> None:
     with pytest.raises(NoMatchingChecks) as caught:
         hook.trigger_check_sessions([UNKNOWN, DEACTIVATED])
     assert f"{UNKNOWN} does not exist in this account; {DEACTIVATED} is deactivated." in str(caught.value)
+    with pytest.raises(NoMatchingChecks, match=r"does not exist in this account; 2 more\."):
+        hook.trigger_check_sessions([f"{UNKNOWN[:-2]}{n}" for n in range(20, 32)])
     with pytest.raises(NoMatchingChecks) as caught:
         hook.trigger_test_session(name="mine", run_location=EU, tags=["smoke", "no,such"])
     assert "No active check has the tags 'smoke' and 'no,such'. All tags of a list must match" in str(
