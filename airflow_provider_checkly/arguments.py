@@ -37,7 +37,7 @@ class Target:
 
 
 def as_list(value: T) -> T | list[Any]:
-    """Return iterators as lists, since they can be read only once, and views, which cannot be copied.
+    """Return iterators, which can be read only once, as lists, and views, in which no template is rendered.
 
     Those within a list or a tuple become lists, too.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from airflow.providers.common.compat.sdk import AirflowException
@@ -13,7 +14,13 @@ from airflow_provider_checkly.api import models
 from airflow_provider_checkly.api.polling import Polling
 from airflow_provider_checkly.base_hook import CANCEL_SECONDS
 from airflow_provider_checkly.base_operator import BaseSessionOperator
-from airflow_provider_checkly.exceptions import ChecksFailed, ChecksNotRun, InvalidInput, NoMatchingChecks
+from airflow_provider_checkly.exceptions import (
+    ChecklyError,
+    ChecksFailed,
+    ChecksNotRun,
+    InvalidInput,
+    NoMatchingChecks,
+)
 from airflow_provider_checkly.gate.evaluation import evaluate
 from airflow_provider_checkly.reattach import StartedSessions
 
@@ -26,7 +33,7 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.api.http import JsonObject
     from airflow_provider_checkly.api.polling import WaitResult
     from airflow_provider_checkly.arguments import Tags
-    from airflow_provider_checkly.exceptions import ChecklyError
+    from airflow_provider_checkly.gate.evaluation import Evaluation
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +98,7 @@ class BaseRunOperator(BaseSessionOperator):
             if len(sessions) < len(self._requested[0]) and self._lacks_checks(polling):
                 return self._finish(context, polling.result())
             if not self.wait_for_completion:
+                self._push_reports(context, self._not_evaluated(polling), skipped=True)
                 return events.sessions_for_xcom(sessions)
             if self.deferrable:
                 return self._finish(context, self._look_then_defer(polling, until))
@@ -99,6 +107,12 @@ class BaseRunOperator(BaseSessionOperator):
                 self.kind.count(len(polling.ids)),
             )
             return self._finish(context, self._wait_here(polling, until))
+
+    def _not_evaluated(self, polling: Polling) -> Evaluation:
+        """Return an evaluation that says that there is none; a branch on it does not take it for a pass."""
+        started = self.kind.count(len(polling.ids))
+        text = f"Started {started}. The gate is not evaluated (wait_for_completion=False)."
+        return replace(self._evaluate(polling.result()), error=ChecklyError(text))
 
     def execute_complete(self, context: Context, event: object) -> list[JsonObject]:
         """Conclude from the event of the trigger."""
