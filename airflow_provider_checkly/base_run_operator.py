@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from airflow.providers.common.compat.sdk import AirflowException
@@ -11,10 +12,12 @@ from airflow.providers.common.compat.sdk import AirflowException
 from airflow_provider_checkly import arguments, events
 from airflow_provider_checkly.api import models
 from airflow_provider_checkly.api.polling import Polling
+from airflow_provider_checkly.base_checkly_operator import DEFERRABLE
 from airflow_provider_checkly.base_hook import CANCEL_SECONDS
 from airflow_provider_checkly.base_operator import BaseSessionOperator
 from airflow_provider_checkly.exceptions import ChecksFailed, ChecksNotRun, InvalidInput, NoMatchingChecks
 from airflow_provider_checkly.gate.evaluation import evaluate
+from airflow_provider_checkly.hooks import ChecklyHook
 from airflow_provider_checkly.reattach import StartedSessions
 
 if TYPE_CHECKING:
@@ -25,8 +28,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_checkly.api.http import JsonObject
     from airflow_provider_checkly.api.polling import WaitResult
-    from airflow_provider_checkly.arguments import Tags
+    from airflow_provider_checkly.arguments import FailStatus, Tags, Target
     from airflow_provider_checkly.exceptions import ChecklyError
+    from airflow_provider_checkly.gate import Gate
 
 log = logging.getLogger(__name__)
 
@@ -40,33 +44,37 @@ class BaseRunOperator(BaseSessionOperator):
     def __init__(
         self,
         *,
-        check_ids: str | Iterable[str] | None,
-        tags: Tags | None,
-        all_checks: bool,
-        refresh_cache: bool,
-        wait_for_completion: bool,
-        timeout: float | timedelta,
-        fail_fast: bool,
-        on_no_match: Literal["fail", "skip"],
-        soft_fail: bool,
-        cancel_on_kill: bool,
-        reattach: bool,
-        retry_failed: bool,
+        check_ids: str | Iterable[str] | None = None,
+        tags: Tags | None = None,
+        all_checks: bool = False,
+        refresh_cache: bool = False,
+        wait_for_completion: bool = True,
+        deferrable: bool = DEFERRABLE,
+        timeout: float | timedelta = 3600,
+        fail_on: FailStatus | Iterable[FailStatus] | None = None,
+        gate: Gate | None = None,
+        fail_fast: bool = False,
+        on_no_match: Literal["fail", "skip"] = "fail",
+        soft_fail: bool = False,
+        cancel_on_kill: bool = True,
+        reattach: bool = True,
+        retry_failed: bool = False,
+        explain: bool = True,
+        root_cause_analysis: bool = False,
+        checkly_conn_id: str = ChecklyHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.check_ids = arguments.as_list(check_ids)
-        self.tags = arguments.as_list(tags)
-        self.all_checks = all_checks
-        self.refresh_cache = refresh_cache
+        super().__init__(
+            deferrable=deferrable, fail_on=fail_on, gate=gate, explain=explain,
+            root_cause_analysis=root_cause_analysis, checkly_conn_id=checkly_conn_id, **kwargs,
+        )  # fmt: skip
+        self.check_ids, self.tags = arguments.as_list(check_ids), arguments.as_list(tags)
+        self.all_checks, self.refresh_cache = all_checks, refresh_cache
         self.wait_for_completion = wait_for_completion
         self.timeout = arguments.positive_seconds(timeout, "timeout")
-        self.fail_fast = fail_fast
+        self.fail_fast, self.soft_fail, self.cancel_on_kill = fail_fast, soft_fail, cancel_on_kill
         self.on_no_match = arguments.one_of(on_no_match, ("fail", "skip"), "on_no_match")
-        self.soft_fail = soft_fail
-        self.cancel_on_kill = cancel_on_kill
-        self.reattach = reattach
-        self.retry_failed = retry_failed
+        self.reattach, self.retry_failed = reattach, retry_failed
         self._stop_on = self.fail_on if fail_fast else frozenset()
         self._given = [name for name in ("check_ids", "tags") if getattr(self, name) is not None]
         self._refuse_contradictions()
@@ -88,7 +96,7 @@ class BaseRunOperator(BaseSessionOperator):
             sessions = sorted(self._sessions(context, until), key=models.typical_length)
             self._announce(context, sessions)
             self._polling = polling = Polling.of(self.kind, sessions, self._stop_on)
-            if len(sessions) < len(self._requested[0]) and self._lacks_checks(polling):
+            if len(sessions) < len(self._target.check_ids) and self._lacks_checks(polling):
                 return self._finish(context, polling.result())
             if not self.wait_for_completion:
                 return events.sessions_for_xcom(sessions)
@@ -185,10 +193,9 @@ class BaseRunOperator(BaseSessionOperator):
         for session in sessions:
             log.info('Started %s "%s": %s', self.kind.name, models.label(session), models.link(session))
 
-    @property
-    def _requested(self) -> tuple[Sequence[str], bool]:
-        target = arguments.target(self.check_ids, self.tags, all_checks=self.all_checks)
-        return target.check_ids, bool(target.tags)
+    @cached_property
+    def _target(self) -> Target:
+        return arguments.target(self.check_ids, self.tags, all_checks=self.all_checks)
 
     def _finish(self, context: Context, result: WaitResult) -> list[JsonObject]:
         if result.late:
