@@ -149,7 +149,7 @@ class BaseSessionOperator(BaseChecklyOperator):
         :raises ChecklyError: the gate did not pass, or could not be evaluated.
         """
         if result.sessions is None:
-            result = events.with_sessions(result, self.hook.read_sessions(result.ids, self.kind))
+            result = replace(result, sessions=tuple(self.hook.read_sessions(result.ids, self.kind)))
         self._evaluation = evaluation = self._explain_not_run(self._evaluate(result))
         error = evaluation.error
         self._label_mapped_task(context, result.sessions or ())

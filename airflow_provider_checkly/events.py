@@ -6,7 +6,7 @@ import base64
 import json
 import logging
 import re
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -178,13 +178,9 @@ def fitting(rows: Iterable[JsonObject], size: int) -> Iterator[JsonObject]:
 def _ids(packed: Sequence[Any] | str) -> tuple[str, ...]:
     """Return ids, () if they cannot be read."""
     try:
-        return _uuids(unpack_ids(packed))
+        return tuple(dict.fromkeys(models.uuid(each, SOURCE) for each in unpack_ids(packed)))
     except (ValueError, ChecklyError):
         return ()
-
-
-def _uuids(values: Sequence[Any]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(models.uuid(value, SOURCE) for value in values))
 
 
 def _session(session: Json) -> JsonObject:
@@ -198,11 +194,6 @@ def _error_fields(error: ChecklyError) -> JsonObject:
 def _error(fields: Mapping[str, Any]) -> ChecklyError:
     kind, text = ERROR_TYPES.get(fields["type"], ChecklyError), fields["text"]
     return kind(text, status=fields["status"]) if issubclass(kind, ChecklyRefused) else kind(text)
-
-
-def with_sessions(result: WaitResult, sessions: Sequence[JsonObject]) -> WaitResult:
-    """Return a result with sessions that were read again, since the event was too small for them."""
-    return replace(result, sessions=tuple(sessions))
 
 
 def json_safe(value: JsonObject) -> JsonObject:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
 
 from airflow_provider_checkly import exceptions
@@ -30,10 +31,8 @@ MAX_MESSAGE: Final = 2_000
 """Characters of Checkly's message that an error keeps; the event of a trigger includes them."""
 TRIGGER_SECONDS: Final = 60
 """How long Checkly may take to start all requested checks; giving up early could start them twice."""
-ACCEPTED: Final = 202
 ONLY_CHECKLY: Final = frozenset({401, 402, 403, 404})
 """Statuses whose meaning depends on whether Checkly itself responded, and not a proxy."""
-FORBIDDEN: Final = 403
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ def retry_after(response: Response) -> float | None:
     if value := response.headers.get("retry-after", "").strip():
         seconds = _number(value)
         hint = _date_hint(value) if seconds is None else seconds
-    elif response.status == 429:  # noqa: PLR2004 - other responses may have the header too
+    elif response.status == HTTPStatus.TOO_MANY_REQUESTS:  # others may have the header too
         reset = _number(response.headers.get("x-ratelimit-reset", "").strip())
         hint = None if reset is None else reset - time.time()
     else:
@@ -112,7 +111,7 @@ def _advice(response: Response, refusal: JsonObject) -> str:
             " That is not an error of Checkly's API: a proxy or another server responded. "
             "Check the host of the connection."
         )
-    if response.status == FORBIDDEN and (role := _needed_role(response.request)):
+    if response.status == HTTPStatus.FORBIDDEN and (role := _needed_role(response.request)):
         return f" This needs an API key with the role {role}."
     if location := response.headers.get("location"):
         return f" It redirects to {quoted(location)}; set the host of the connection to the API itself."
@@ -154,7 +153,7 @@ def _read_list(response: Response, field: str) -> list[Json]:
 
 
 def _read_session(response: Response, kind: SessionKind) -> JsonObject:
-    session = models.checked_session(read_object(response), str(response.request), kind)
+    session = models.checked_session(read_object(response), response.request, kind)
     if models.session_id(session) not in response.request.path.split("/"):
         raise exceptions.ChecklyUnreadable(
             f"{response.request}: the response is about another session: {models.session_id(session)}."
@@ -163,7 +162,7 @@ def _read_session(response: Response, kind: SessionKind) -> JsonObject:
 
 
 def _read_completion(response: Response, kind: SessionKind) -> JsonObject | StillRunning:
-    if response.status == 408:  # noqa: PLR2004 - the documented "still running"
+    if response.status == HTTPStatus.REQUEST_TIMEOUT:  # the documented "still running"
         early = response.seconds < response.request.hold / 2
         return StillRunning(retry_after(response), early, bool(_refusal(response)))
     session = _read_session(response, kind)
@@ -192,7 +191,7 @@ def _read_sessions(response: Response) -> list[JsonObject]:
         found = _read_list(response, "sessions")
         if not found:
             raise exceptions.NoMatchingChecks(f"{response.request}: Checkly started no session.", status=404)
-        return [models.checked_session(session, str(response.request)) for session in found]
+        return [models.checked_session(session, response.request) for session in found]
 
 
 def _read_nothing(response: Response) -> None:
@@ -262,7 +261,7 @@ def trigger_check_sessions(
 
 def _read_started(response: Response) -> JsonObject:
     with _triggered():
-        return models.checked_session(read_object(response), str(response.request), models.TEST_SESSION)
+        return models.checked_session(read_object(response), response.request, models.TEST_SESSION)
 
 
 def trigger_test_session(body: JsonObject) -> Endpoint[JsonObject]:
@@ -276,7 +275,7 @@ def trigger_test_session(body: JsonObject) -> Endpoint[JsonObject]:
 
 def get_account() -> Endpoint[JsonObject]:
     """`GET /v1/accounts/me`: the account of the credentials."""
-    return Endpoint(Request("GET", path("v1", "accounts", "me")), read_object)
+    return _get("accounts", "me")
 
 
 def _get(*parts: str) -> Endpoint[JsonObject]:
@@ -320,7 +319,7 @@ def trigger_root_cause_analysis(kind: SessionKind, group_id: str) -> Endpoint[Js
 
 def _read_analysis(response: Response) -> JsonObject | None:
     answer = read_object(response)
-    return None if response.status == ACCEPTED else answer
+    return None if response.status == HTTPStatus.ACCEPTED else answer
 
 
 def get_root_cause_analysis(analysis_id: str) -> Endpoint[JsonObject | None]:

@@ -153,7 +153,7 @@ def moment(value: Json) -> float | None:
         return None
 
 
-def _text(session: JsonObject, field: str, source: str) -> str:
+def _text(session: JsonObject, field: str, source: object) -> str:
     value = session.get(field)
     if isinstance(value, str) and value:
         return value
@@ -172,7 +172,7 @@ def _members(value: Json) -> Iterable[Json]:
     return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
-def checked_session(value: Json, source: str, kind: SessionKind = CHECK_SESSION) -> JsonObject:
+def checked_session(value: Json, source: object, kind: SessionKind = CHECK_SESSION) -> JsonObject:
     """Return a session that has valid ids and a known status.
 
     :param source: the request, for the error.

@@ -92,7 +92,6 @@ def open_session(url: str, headers: Mapping[str, str]) -> requests.Session:
     session = requests.Session()
     session.trust_env = False
     session.headers.update(headers)
-    session.headers["Accept-Encoding"] = environment.ENCODINGS
     session.mount("https://", TlsAdapter(environment.tls_context()))
     if proxy := environment.proxy_for(url):
         session.proxies = {"http": proxy, "https": proxy}
