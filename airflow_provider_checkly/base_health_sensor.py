@@ -89,9 +89,6 @@ class BaseHealthSensor(BaseChecklySensor):
         with self._task_errors(context):
             return self._conclude(context, events.health_from_event(event))
 
-    def _prepare(self, context: Context) -> None:
-        self._get_wait(context)
-
     def _get_wait(self, context: Context) -> HealthWait:
         """Return the wait of this process; it remembers for how long the checks have been healthy."""
         if self._wait is None:

@@ -94,8 +94,8 @@ class BaseRunOperator(BaseSessionOperator):
         with self._task_errors(context):
             until = self._deadline(context, self.timeout)
             sessions = sorted(self._sessions(context, until), key=models.typical_length)
-            self._announce(context, sessions)
             self._polling = polling = Polling.of(self.kind, sessions, self._stop_on)
+            self._announce(context, sessions, polling.ids)
             if len(sessions) < len(self._target.check_ids) and self._lacks_checks(polling):
                 return self._finish(context, polling.result())
             if not self.wait_for_completion:
@@ -184,9 +184,8 @@ class BaseRunOperator(BaseSessionOperator):
         """Start sessions for the checks that failed in an earlier try."""
         return self._start(context, until)
 
-    def _announce(self, context: Context, sessions: Sequence[JsonObject]) -> None:
+    def _announce(self, context: Context, sessions: Sequence[JsonObject], ids: Sequence[str]) -> None:
         """Push ids and link, and log which sessions run, before the wait can go wrong."""
-        ids = [models.session_id(session) for session in sessions]
         context["ti"].xcom_push(key=self.kind.ids_key, value=ids)
         self._push_link(context, sessions)
         self._label_mapped_task(context, sessions)

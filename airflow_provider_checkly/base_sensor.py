@@ -43,7 +43,6 @@ class BaseChecklySensor(BaseChecklyOperator, BaseSensorOperator):
     def execute(self, context: Context) -> Json:
         """Wait as `deferrable` and `mode` say."""
         with self._task_errors(context):
-            self._prepare(context)
             self._until = self._deadline(context, self.timeout)
             if self.deferrable:
                 return self._look_or_defer(context)
@@ -66,9 +65,6 @@ class BaseChecklySensor(BaseChecklyOperator, BaseSensorOperator):
                     raise known from known.__cause__
             raise
         return found
-
-    def _prepare(self, context: Context) -> None:
-        """Refuse arguments that cannot work, before any request."""
 
     def _look_or_defer(self, context: Context) -> Json:
         """Return the value of the sensor.
@@ -103,9 +99,6 @@ class BaseSessionSensor(BaseSessionOperator, BaseChecklySensor):
     def _given_ids(self) -> object:
         """The ids as the DAG author gave them."""
         return getattr(self, self.kind.ids_key)
-
-    def _prepare(self, context: Context) -> None:  # noqa: ARG002 - for status sensors
-        self._get_polling()
 
     def _look_or_defer(self, context: Context) -> Json:
         return self._value(context, self._look_then_defer(self._get_polling(), self._until))

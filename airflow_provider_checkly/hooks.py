@@ -175,7 +175,7 @@ class ChecklyHook(ChecklyStatusHook):
 
     def get_test_session(self, test_session_id: str) -> TestSession:
         """Read a test session (`GET /v1/test-sessions/{id}`)."""
-        return cast("TestSession", self.send(endpoints.of_sessions(TEST_SESSION).get(test_session_id)))
+        return cast("TestSession", self.send(self.settings.sessions(TEST_SESSION).get(test_session_id)))
 
     def get_test_session_completion(
         self, test_session_id: str, max_wait_seconds: int = 30
@@ -203,7 +203,7 @@ class ChecklyHook(ChecklyStatusHook):
 
         :param timeout: seconds for which the request is repeated.
         """
-        self.send(endpoints.of_sessions(TEST_SESSION).cancel(test_session_id), timeout)
+        self.send(self.settings.sessions(TEST_SESSION).cancel(test_session_id), timeout)
 
     # Either kind of session
 

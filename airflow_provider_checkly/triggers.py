@@ -43,23 +43,14 @@ async def _hold_back(not_before: float, max_hold_seconds: float) -> None:
         await asyncio.sleep(pause)
 
 
-class SessionsEvent(TriggerEvent):
-    """An event with a short `repr`: the triggerer logs each event it sends."""
+class ChecklyEvent(TriggerEvent):
+    """An event with a short `repr`, which the triggerer logs: of lists and texts, only the length."""
 
     def __repr__(self) -> str:
-        unfinished, late = len(self.payload["unfinished"]), self.payload["late"]
-        return f"SessionsEvent<unfinished={unfinished}, late={late}, error={self.payload['error']}>"
-
-    __str__ = __repr__
-
-
-class HealthEvent(TriggerEvent):
-    """The same about the health of checks."""
-
-    def __repr__(self) -> str:
-        unhealthy, count, late = (self.payload[name] for name in ("unhealthy", "count", "late"))
-        error = self.payload["error"]
-        return f"HealthEvent<unhealthy={unhealthy} of {count}, late={late}, error={error}>"
+        parts = (
+            (key, len(each) if isinstance(each, list | str) else each) for key, each in self.payload.items()
+        )
+        return f"ChecklyEvent<{', '.join(f'{key}={each}' for key, each in parts)}>"
 
     __str__ = __repr__
 
@@ -110,7 +101,7 @@ class ChecklySessionTrigger(BaseTrigger):
         """Yield one event: a ChecklyError becomes its content, an unexpected error is raised."""
         result = await self._result()
         await _hold_back(self.not_before, self.max_hold_seconds)
-        yield SessionsEvent(payload=events.to_event(result))
+        yield ChecklyEvent(payload=events.to_event(result))
 
     async def _result(self) -> WaitResult:
         try:
@@ -196,7 +187,7 @@ class ChecklyHealthTrigger(BaseTrigger):
         """Yield one event: a ChecklyError becomes its content, an unexpected error is raised."""
         result = await self._result()
         await _hold_back(self.not_before, self.max_hold_seconds)
-        yield HealthEvent(payload=events.health_to_event(result))
+        yield ChecklyEvent(payload=events.health_to_event(result))
 
     async def _result(self) -> HealthResult:
         hook, known = ChecklyHook(self.checkly_conn_id), HealthResult()

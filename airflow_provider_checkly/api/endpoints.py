@@ -203,11 +203,12 @@ class SessionEndpoints:
     """The endpoints of one kind of session; an id that is not a UUID is refused."""
 
     kind: SessionKind
-    version: ApiVersion
+    version: ApiVersion = "v2"
 
-    def _path(self, version: str, session_id: str, *more: str) -> str:
+    def _path(self, version: ApiVersion, session_id: str, *more: str) -> str:
         checked = models.uuid(session_id, f"{self.kind.name.replace(' ', '_')}_id")
-        return path(version, self.kind.path, checked, *more)
+        # test sessions exist in API v1 only
+        return path("v1" if self.kind is models.TEST_SESSION else version, self.kind.path, checked, *more)
 
     def get(self, session_id: str) -> Endpoint[JsonObject]:
         """`GET /v2/check-sessions/{id}`: the current state of a session."""
@@ -232,11 +233,6 @@ class SessionEndpoints:
     def cancel(self, session_id: str) -> Endpoint[None]:
         """`POST /v1/check-sessions/{id}/cancel`: cancel what can be cancelled; safe to repeat."""
         return Endpoint(Request("POST", self._path("v1", session_id, "cancel"), body={}), _read_nothing)
-
-
-def of_sessions(kind: SessionKind, version: ApiVersion = "v2") -> SessionEndpoints:
-    """Return the endpoints of a session kind; test sessions exist in API v1 only."""
-    return SessionEndpoints(kind, "v1" if kind is models.TEST_SESSION else version)
 
 
 def target(check_ids: Sequence[str], tags: Sequence[Sequence[str]]) -> JsonObject:
