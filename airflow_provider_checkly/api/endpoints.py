@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
 
 from airflow_provider_checkly import exceptions
 from airflow_provider_checkly.api import models
-from airflow_provider_checkly.api.http import Json, JsonObject, Request, Response, path
+from airflow_provider_checkly.api.http import JsonObject, Request, Response, path
 from airflow_provider_checkly.api.text import one_line, quoted
 
 if TYPE_CHECKING:
@@ -143,15 +143,6 @@ def read_object(response: Response) -> JsonObject:
     return models.json_object(accept(response))
 
 
-def _read_list(response: Response, field: str) -> list[Json]:
-    found = read_object(response).get(field)
-    if isinstance(found, list):
-        return found
-    raise exceptions.ChecklyUnreadable(
-        f"{response.request}: the response has no list {field!r}: {quoted(response.body)}."
-    )
-
-
 def _read_session(response: Response, kind: SessionKind) -> JsonObject:
     session = models.checked_session(read_object(response), response.request, kind)
     if models.session_id(session) not in response.request.path.split("/"):
@@ -188,7 +179,10 @@ def _triggered() -> Iterator[None]:
 
 def _read_sessions(response: Response) -> list[JsonObject]:
     with _triggered():
-        found = _read_list(response, "sessions")
+        found = read_object(response).get("sessions")
+        if not isinstance(found, list):
+            text = f"{response.request}: the response has no list 'sessions': {quoted(response.body)}."
+            raise exceptions.ChecklyUnreadable(text)
         if not found:
             raise exceptions.NoMatchingChecks(f"{response.request}: Checkly started no session.", status=404)
         return [models.checked_session(session, response.request) for session in found]
