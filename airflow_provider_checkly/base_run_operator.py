@@ -97,7 +97,7 @@ class BaseRunOperator(BaseSessionOperator):
             self._polling = polling = Polling.of(self.kind, sessions, self._stop_on)
             self._announce(context, sessions, polling.ids)
             if len(sessions) < len(self._target.check_ids) and self._lacks_checks(polling):
-                return self._finish(context, polling.result())
+                return self._finish(context, polling.result())  # waiting would not help
             if not self.wait_for_completion:
                 return events.sessions_for_xcom(sessions)
             if self.deferrable:
@@ -116,7 +116,7 @@ class BaseRunOperator(BaseSessionOperator):
             return self._finish(context, result)
 
     def _lacks_checks(self, polling: Polling) -> bool:
-        """Return whether a requested check does not run, so that there is no point in waiting."""
+        """Return whether a requested check does not run."""
         return isinstance(self._evaluate(polling.result()).error, ChecksNotRun)
 
     def on_kill(self) -> None:
@@ -149,11 +149,9 @@ class BaseRunOperator(BaseSessionOperator):
             log.info("Continuing with %s of an earlier try.", self.kind.count(len(earlier)))
             return earlier
         self._refuse_empty_templates()
+        again = failed if self.retry_failed else []
         with started.starting():
-            if failed and self.retry_failed:
-                sessions = self._start_again(context, until, earlier, failed)
-            else:
-                sessions = self._start(context, until)
+            sessions = self._start(context, until, earlier, again)
         started.started([models.session_id(session) for session in sessions])
         return sessions
 
@@ -170,19 +168,15 @@ class BaseRunOperator(BaseSessionOperator):
             if getattr(self, argument) is None:
                 raise InvalidInput(f"{argument} rendered to None; did a template render to an empty value?")
 
-    def _start(self, context: Context, until: float) -> list[JsonObject]:
-        """Start new sessions."""
-        raise NotImplementedError
-
-    def _start_again(
-        self,
-        context: Context,
-        until: float,
-        earlier: Sequence[JsonObject],  # noqa: ARG002 - for check sessions
-        failed: Sequence[JsonObject],  # noqa: ARG002
+    def _start(
+        self, context: Context, until: float, earlier: Sequence[JsonObject], failed: Sequence[JsonObject]
     ) -> list[JsonObject]:
-        """Start sessions for the checks that failed in an earlier try."""
-        return self._start(context, until)
+        """Start new sessions.
+
+        :param earlier: the sessions of an earlier try.
+        :param failed: those of them whose checks run again; without any, all checks run.
+        """
+        raise NotImplementedError
 
     def _announce(self, context: Context, sessions: Sequence[JsonObject], ids: Sequence[str]) -> None:
         """Push ids and link, and log which sessions run, before the wait can go wrong."""

@@ -71,26 +71,22 @@ class ChecklyRunChecksOperator(BaseRunOperator):
     kind = models.CHECK_SESSION
     template_fields: Sequence[str] = ("checkly_conn_id", "check_ids", "tags")
 
-    def _start(self, context: Context, until: float) -> list[JsonObject]:  # noqa: ARG002 - for test sessions
-        return self._start_target(self._target, until)
-
-    def _start_again(
+    def _start(
         self,
         context: Context,  # noqa: ARG002 - for test sessions
         until: float,
         earlier: Sequence[JsonObject],
         failed: Sequence[JsonObject],
     ) -> list[JsonObject]:
-        """Trigger the failed checks; each check keeps its place, with its newest session."""
-        log.info("Triggering %d failed check(s) again.", len(failed))
-        target = Target([str(session["checkId"]) for session in failed], [])
-        started = self._start_target(target, until)
+        """Trigger all checks, or those that failed; each check keeps its place, with its newest session."""
+        if failed:
+            log.info("Triggering %d failed check(s) again.", len(failed))
+        target = Target([str(each["checkId"]) for each in failed], []) if failed else self._target
+        started = self.hook.start_check_sessions(
+            target, refresh_cache=self.refresh_cache, timeout=until - time.time()
+        )
         newest = {str(session["checkId"]): session for session in (*earlier, *started)}
-        return list(newest.values())
-
-    def _start_target(self, target: Target, until: float) -> list[JsonObject]:
-        seconds = until - time.time()
-        return self.hook.start_check_sessions(target, refresh_cache=self.refresh_cache, timeout=seconds)
+        return [*newest.values()] if failed else started
 
 
 class ChecklyRunTestSessionOperator(BaseRunOperator):
@@ -182,7 +178,7 @@ class ChecklyRunTestSessionOperator(BaseRunOperator):
         self.secret_environment_variables, self.metadata = secret_environment_variables, metadata
         self.allow_deactivated, self.retry_strategy = allow_deactivated, checked_strategy(retry_strategy)
 
-    def _start(self, context: Context, until: float) -> list[JsonObject]:
+    def _start(self, context: Context, until: float, *_: Sequence[JsonObject]) -> list[JsonObject]:
         secrets = self.secret_environment_variables or {}
         session = self.hook.start_test_session(
             until - time.time(),
