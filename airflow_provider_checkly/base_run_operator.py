@@ -39,7 +39,10 @@ ON_KILL_SECONDS: Final = CANCEL_SECONDS + 0.5
 
 
 class BaseRunOperator(BaseSessionOperator):
-    """What both operators share: start sessions, wait for them, and cancel them when the task is killed."""
+    """What both operators share: start sessions, wait for them, and cancel them when the task is killed.
+
+    `ChecklyRunChecksOperator` documents the arguments.
+    """
 
     def __init__(
         self,
