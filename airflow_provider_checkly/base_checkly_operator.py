@@ -42,9 +42,6 @@ NO_TRIGGERER: Final = (
     "No triggerer reported in time. Is a triggerer running? `airflow jobs check --job-type TriggererJob` "
     "tells."
 )
-GATE_KEY: Final = "gate"
-REPORT_KEY: Final = "report"
-SLACK_REPORT_KEY: Final = "report_slack"
 
 
 class BaseChecklyOperator(BaseOperator):
@@ -138,9 +135,9 @@ class BaseChecklyOperator(BaseOperator):
         """Push XCom `gate`, `report` and `report_slack`."""
         results = self._failed_results
         values: JsonObject = {
-            GATE_KEY: presentation.to_json(evaluation, failure_text.reasons(results), skipped=skipped),
-            REPORT_KEY: failure_text.markdown(evaluation.message, results),
-            SLACK_REPORT_KEY: failure_text.slack(evaluation.message, results),
+            "gate": presentation.to_json(evaluation, failure_text.reasons(results), skipped=skipped),
+            "report": failure_text.markdown(evaluation.message, results),
+            "report_slack": failure_text.slack(evaluation.message, results),
         }
         for key, value in events.json_safe(values).items():
             context["ti"].xcom_push(key=key, value=value)

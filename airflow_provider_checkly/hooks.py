@@ -165,13 +165,9 @@ class ChecklyHook(ChecklyStatusHook):
         :return: the session as it started.
         :raises NoMatchingChecks: no active check matches; nothing was started.
         """
-        return cast("TestSession", self.start_test_session(timeout, **options))
-
-    def start_test_session(self, timeout: float, **options: Unpack[TestSessionOptions]) -> JsonObject:
-        """Start a test session; whether each requested check runs is left to the caller."""
         target = test_session_options.selected_checks(options)
         body = test_session_options.build_trigger_body(**options)
-        return self._trigger(endpoints.trigger_test_session(body), target, timeout)
+        return cast("TestSession", self._trigger(endpoints.trigger_test_session(body), target, timeout))
 
     def get_test_session(self, test_session_id: str) -> TestSession:
         """Read a test session (`GET /v1/test-sessions/{id}`)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from airflow_provider_checkly.api import models
 from airflow_provider_checkly.arguments import Target
@@ -180,7 +180,7 @@ class ChecklyRunTestSessionOperator(BaseRunOperator):
 
     def _start(self, context: Context, until: float, *_: Sequence[JsonObject]) -> list[JsonObject]:
         secrets = self.secret_environment_variables or {}
-        session = self.hook.start_test_session(
+        session = self.hook.trigger_test_session(
             until - time.time(),
             name=_session_name(context) if self.name is None else self.name,
             run_location=self.run_location,
@@ -194,7 +194,7 @@ class ChecklyRunTestSessionOperator(BaseRunOperator):
             allow_deactivated=self.allow_deactivated,
             refresh_cache=self.refresh_cache,
         )
-        return [session]
+        return [cast("JsonObject", session)]
 
 
 def _session_name(context: Context) -> str:
