@@ -110,10 +110,13 @@ def _number(word: str) -> float:
     raise ValueError(f"{word} is not valid JSON")
 
 
+_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_number, parse_float=_number)
+
+
 def _json(response: Response, kind: type[T], name: str) -> T:
     try:
         text = response.body.decode("utf-8")
-        value: Json = json.loads(text, object_pairs_hook=_unique, parse_constant=_number, parse_float=_number)
+        value: Json = _decoder.decode(text)
     except (ValueError, RecursionError) as error:
         fault = f"readable JSON ({type(error).__name__}: {error})"
     else:
