@@ -15,7 +15,7 @@ import tempfile
 import time
 import uuid
 from collections import defaultdict
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -36,15 +36,18 @@ from deployment import Deployment  # noqa: E402 - it lies beside this folder
 from deployment_clients import Rest  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-MIXES: Final = {"API, 1 to 10 s": (1.0, 10.0), "browser, 5 to 30 s": (5.0, 30.0)}
+BROWSER: Final = "browser, 5 to 30 s"
+MIXES: Final = {"API, 1 to 10 s": (1.0, 10.0), BROWSER: (5.0, 30.0)}
 """Lengths of the sessions that are timed, in seconds."""
 PEERS: Final = ("http-5", "http-60", "dbt-5", "dbt-60")
 OURS: Final = "ours"
 GAP: Final = 4.0
 """Seconds between two starts."""
 LIMIT: Final = 180.0
+LAST_WORDS: Final = 7.0
+"""Seconds in which the last processes say how long they ran."""
 FINISHED: Final = re.compile(r"Workload finished.*?duration=([\d.]+).*?workload_id=([\w-]{36})")
 ENDED: Final = frozenset({"success", "failed"})
 
@@ -57,6 +60,7 @@ class Wanted:
     run: str
     seconds: float
     check: str = ""
+    mix: str = ""
 
     @property
     def conf(self) -> dict[str, Any]:
@@ -102,27 +106,25 @@ def unix(moment: str | None) -> float:
     return datetime.fromisoformat(moment).timestamp() if moment else 0.0
 
 
+def lengths(mix: str, number: int) -> list[float]:
+    """Return lengths, spread evenly over a mix."""
+    least, most = MIXES[mix]
+    return [round(least + (most - least) * (each + 0.5) / number, 2) for each in range(number)]
+
+
 def wanted_of_ours(runs: int) -> list[Wanted]:
-    """Return runs over the mixes, their lengths spread evenly."""
-    chance = random.Random(1)  # noqa: S311 - a measurement
+    """Return runs over both mixes."""
     each = runs // len(MIXES)
-    lengths = [
-        round(least + (most - least) * (number + 0.5) / each, 2)
-        for least, most in MIXES.values()
-        for number in range(each)
-    ]
-    chance.shuffle(lengths)
     return [
-        Wanted(OURS, f"ours-{number}", seconds, str(uuid.UUID(int=chance.getrandbits(128), version=4)))
-        for number, seconds in enumerate(lengths)
+        Wanted(OURS, f"ours-{index}-{number}", seconds, str(uuid.uuid4()), mix)
+        for index, mix in enumerate(MIXES)
+        for number, seconds in enumerate(lengths(mix, each))
     ]
 
 
 def wanted_of_peers(each: int) -> list[Wanted]:
     """Return runs of the peers, over the lengths of browser checks."""
-    least, most = MIXES["browser, 5 to 30 s"]
-    lengths = [round(least + (most - least) * (number + 0.5) / each, 2) for number in range(each)]
-    return [Wanted(dag, f"{dag}-{seconds}", seconds) for seconds in lengths for dag in PEERS]
+    return [Wanted(dag, f"{dag}-{seconds}", seconds) for seconds in lengths(BROWSER, each) for dag in PEERS]
 
 
 def connections(checkly: Emulator, peers: str, certificate: Path) -> dict[str, str]:
@@ -189,29 +191,37 @@ def measured(runs: int = 60, peers: int = 8, heartbeat: int | None = None) -> li
     :param heartbeat: `[workers] min_heartbeat_interval`; None: Airflow's default.
     """
     wanted = wanted_of_ours(runs) + wanted_of_peers(peers)
-    random.Random(2).shuffle(wanted)  # noqa: S311 - a measurement
-    warm = [Wanted(dag, f"{dag}-warm", 1, str(uuid.uuid4())) for dag in (OURS, *PEERS[: 4 * bool(peers)])]
+    random.Random(1).shuffle(wanted)  # noqa: S311 - a measurement
+    warm = [Wanted(dag, f"{dag}-warm", 1, str(uuid.uuid4())) for dag in sorted({each.dag for each in wanted})]
     checks = [
-        Check(id=each.check, name=each.run, seconds=each.seconds) for each in (*wanted, *warm) if each.check
+        Check(id=each.check, name=each.run, seconds=each.seconds) for each in wanted + warm if each.check
     ]
+    least = {} if heartbeat is None else {"AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": str(heartbeat)}
+    with airflow_beside(checks, least) as (airflow, checkly):
+        api = Api(airflow.url)
+        let_run(airflow, api, warm)
+        states = let_run(airflow, api, wanted)
+        time.sleep(LAST_WORDS)
+        legs = legs_by_task((airflow.logs / "scheduler.log").read_text())
+    ends = {each.check.id: each.stopped_at for each in checkly.sessions}
+    return [timed(api, each, state, ends, legs) for each, state in states.items()]
+
+
+@contextmanager
+def airflow_beside(
+    checks: Sequence[Check], settings: Mapping[str, str]
+) -> Iterator[tuple[Deployment, Emulator]]:
+    """Run an Airflow, a Checkly and a server of the peers."""
     with (
         tempfile.TemporaryDirectory() as folder,
         Emulator(checks=checks) as checkly,
-        twin(certificate=(certificate := certified(Path(folder)))) as server,
+        twin(certificate=(certificate := certified(Path(folder)))) as peers,
     ):
         home = Path(folder) / "airflow"
-        settings = database(home) | connections(checkly, server, certificate)
-        if heartbeat is not None:
-            settings["AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL"] = str(heartbeat)
-        with Deployment(home, [HERE / "dags" / "whole_path.py"], settings) as airflow:
-            api = Api(airflow.url)
+        known = database(home) | connections(checkly, peers, certificate)
+        with Deployment(home, [HERE / "dags" / "whole_path.py"], known | dict(settings)) as airflow:
             airflow.wait_for_dag(PEERS[-1])
-            let_run(airflow, api, warm)
-            states = let_run(airflow, api, wanted)
-            time.sleep(2)  # the last processes say that they have ended
-            legs = legs_by_task((airflow.logs / "scheduler.log").read_text())
-            ends = {each.check.id: each.stopped_at for each in checkly.sessions}
-            return [timed(api, each, state, ends, legs) for each, state in states.items()]
+            yield airflow, checkly
 
 
 def main() -> None:
