@@ -219,7 +219,7 @@ def airflow_beside(
     ):
         home = Path(folder) / "airflow"
         known = database(home) | connections(checkly, peers, certificate)
-        with Deployment(home, [HERE / "dags" / "whole_path.py"], known | dict(settings)) as airflow:
+        with Deployment(home, [HERE / "dags" / "waiting.py"], known | dict(settings)) as airflow:
             airflow.wait_for_dag(PEERS[-1])
             yield airflow, checkly
 

@@ -39,6 +39,10 @@ for seconds in (5, 60):
     with dag(f"dbt-{seconds}"):
         go_on_after(
             DbtCloudRunJobOperator(
-                task_id="wait", job_id=JOB, account_id=1, check_interval=seconds, deferrable=True
+                task_id="wait",
+                job_id=JOB,  # type: ignore[arg-type]  # a template
+                account_id=1,
+                check_interval=seconds,
+                deferrable=True,
             )
         )
