@@ -1,4 +1,4 @@
-"""Time short DAG runs on a whole Airflow (scheduler, triggerer, LocalExecutor, SQLite), ours beside peers.
+"""Time short DAG runs on a whole Airflow (scheduler, triggerer, LocalExecutor), ours beside peers.
 
 airflow_runs.py [--runs N] [--heartbeat SECONDS] says how the runs of ours went.
 """
@@ -30,10 +30,11 @@ from twin import twin
 from airflow_provider_checkly.emulator import Check, Emulator
 
 HERE: Final = Path(__file__).resolve().parent
-sys.path.append(str(HERE.parent / "scripts"))
+sys.path += [str(HERE.parent / "scripts"), str(HERE.parent / "tests")]
 
 from deployment import Deployment  # noqa: E402 - it lies beside this folder
 from deployment_clients import Rest  # noqa: E402
+from e2e import backends  # noqa: E402 - it lies beside this folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -45,6 +46,7 @@ PEERS: Final = ("http-5", "http-60", "dbt-5", "dbt-60")
 OURS: Final = "ours"
 GAP: Final = 4.0
 """Seconds between two starts."""
+DATABASE: Final = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 LIMIT: Final = 180.0
 LAST_WORDS: Final = 7.0
 """Seconds in which the last processes say how long they ran."""
@@ -139,13 +141,17 @@ def connections(checkly: Emulator, peers: str, certificate: Path) -> dict[str, s
     }
 
 
-def database(home: Path) -> dict[str, str]:
-    """Make a database in which readers and writers do not wait for one another."""
-    home.mkdir(parents=True)
+@contextmanager
+def database(home: Path) -> Iterator[str]:
+    """Make a database: in PostgreSQL where Debian's package is there, else in SQLite."""
+    if backends.postgres_folder():
+        with backends.postgres() as address:
+            yield f"postgresql+psycopg2://{address}"
+        return
     path = home / "airflow.db"
     with closing(sqlite3.connect(path)) as opened:
-        opened.execute("PRAGMA journal_mode=WAL")
-    return {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{path}?timeout=60"}
+        opened.execute("PRAGMA journal_mode=WAL")  # readers and writers do not wait for one another
+    yield f"sqlite:///{path}?timeout=60"
 
 
 def let_run(airflow: Deployment, api: Api, wanted: Sequence[Wanted]) -> dict[Wanted, str]:
@@ -216,10 +222,11 @@ def airflow_beside(
         tempfile.TemporaryDirectory() as folder,
         Emulator(checks=checks) as checkly,
         twin(certificate=(certificate := certified(Path(folder)))) as peers,
+        database(Path(folder)) as address,
     ):
+        known = connections(checkly, peers, certificate) | dict(settings) | {DATABASE: address}
         home = Path(folder) / "airflow"
-        known = database(home) | connections(checkly, peers, certificate)
-        with Deployment(home, [HERE / "dags" / "waiting.py"], known | dict(settings)) as airflow:
+        with Deployment(home, [HERE / "dags" / "waiting.py"], known) as airflow:
             airflow.wait_for_dag(PEERS[-1])
             yield airflow, checkly
 
