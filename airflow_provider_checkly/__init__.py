@@ -15,6 +15,17 @@ SHOW_TAB = {
     "example": None,
     "default": "False",
 }
+INITIAL_WAIT = {
+    "description": (
+        "Seconds for which a deferrable task waits on its worker before it defers. Checks that end in that "
+        "time need no deferral; 0 defers at once. By default as long as a deferral takes at least: 10 on "
+        "Airflow 3.1 to 3.3, 2 before."
+    ),
+    "version_added": "0.1.0",
+    "type": "float",
+    "example": "20",
+    "default": None,
+}
 
 
 def get_provider_info() -> dict[str, object]:
@@ -43,8 +54,8 @@ def get_provider_info() -> dict[str, object]:
         **modules,
         "config": {
             "checkly": {
-                "description": "How Checkly looks in Airflow's UI.",
-                "options": {"show_tab": SHOW_TAB},
+                "description": "How tasks wait for Checkly, and how it looks in Airflow's UI.",
+                "options": {"initial_wait": INITIAL_WAIT, "show_tab": SHOW_TAB},
             }
         },
         "notifications": [f"{__name__}.notifications.ChecklyHeartbeatNotifier"],

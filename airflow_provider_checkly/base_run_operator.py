@@ -14,7 +14,7 @@ from airflow_provider_checkly.api import models
 from airflow_provider_checkly.api.polling import Polling
 from airflow_provider_checkly.base_checkly_operator import DEFERRABLE
 from airflow_provider_checkly.base_hook import CANCEL_SECONDS
-from airflow_provider_checkly.base_operator import BaseSessionOperator
+from airflow_provider_checkly.base_operator import BaseSessionOperator, initial_wait
 from airflow_provider_checkly.exceptions import ChecksFailed, ChecksNotRun, InvalidInput, NoMatchingChecks
 from airflow_provider_checkly.gate.evaluation import evaluate
 from airflow_provider_checkly.hooks import ChecklyHook
@@ -95,7 +95,7 @@ class BaseRunOperator(BaseSessionOperator):
     def execute(self, context: Context) -> list[JsonObject]:
         """Start sessions and wait for them, unless told otherwise; quick check types come first."""
         with self._task_errors(context):
-            until = self._deadline(context, self.timeout)
+            until, look = self._deadline(context, self.timeout), initial_wait()
             sessions = sorted(self._sessions(context, until), key=models.typical_length)
             self._polling = polling = Polling.of(self.kind, sessions, self._stop_on)
             self._announce(context, sessions, polling.ids)
@@ -104,7 +104,7 @@ class BaseRunOperator(BaseSessionOperator):
             if not self.wait_for_completion:
                 return events.sessions_for_xcom(sessions)
             if self.deferrable:
-                return self._finish(context, self._look_then_defer(polling, until))
+                return self._finish(context, self._look_then_defer(polling, until, look))
             log.info(
                 "Waiting on this worker for %s. deferrable=True would free its slot.",
                 self.kind.count(len(polling.ids)),

@@ -20,7 +20,7 @@ from airflow_provider_checkly import arguments, events
 from airflow_provider_checkly.api.endpoints import MAX_WAIT_SECONDS
 from airflow_provider_checkly.api.polling import Polling
 from airflow_provider_checkly.base_checkly_operator import BaseChecklyOperator
-from airflow_provider_checkly.base_operator import BaseSessionOperator
+from airflow_provider_checkly.base_operator import BaseSessionOperator, initial_wait
 from airflow_provider_checkly.exceptions import ChecklyError, ChecksTimedOut
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class BaseSessionSensor(BaseSessionOperator, BaseChecklySensor):
         arguments.positive_seconds(self.timeout, "timeout")
 
     def _look_or_defer(self, context: Context) -> Json:
-        return self._value(context, self._look_then_defer(self._get_polling(), self._until))
+        return self._value(context, self._look_then_defer(self._get_polling(), self._until, initial_wait()))
 
     def _time_out(self, context: Context) -> Json:
         polling = self._get_polling()

@@ -31,6 +31,8 @@ MAX_DEFERRED_SESSIONS: Final = 2_000
 """More do not fit into the arguments of a trigger, which MySQL limits to 65,535 encrypted bytes."""
 MAX_XCOM_BYTES: Final = 1024 * 1024
 ESCAPED_NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+UNSAFE: Final = re.compile(r"\"__|\\u(0000|d[89a-f])")
+"""Found in JSON in ASCII that may hold what `json_safe` replaces; most does not."""
 SOURCE: Final = "The trigger's event"
 ERROR_TYPES: Final[dict[str, type[ChecklyError]]] = {
     name: kind
@@ -171,8 +173,12 @@ def json_safe(value: JsonObject) -> JsonObject:
     Its serializers reserve keys such as `__x`: they become `checkly__x`. Lone surrogates and NUL, which
     databases reject, are replaced by "?".
     """
+    safe: JsonObject
+    if not UNSAFE.search(text := json.dumps(value)):
+        safe = json.loads(text)
+        return safe
     text = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
-    safe: JsonObject = json.loads(ESCAPED_NUL.sub(r"\1?", text), object_pairs_hook=_renamed)
+    safe = json.loads(ESCAPED_NUL.sub(r"\1?", text), object_pairs_hook=_renamed)
     return safe
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 from airflow.providers.common.compat.sdk import DAG
 
-from airflow_provider_checkly import base_operator
 from airflow_provider_checkly.emulator.default_checks import FAILS, PASSES, check_id
 from airflow_provider_checkly.gate import Gate
 from airflow_provider_checkly.operators import ChecklyRunChecksOperator
 from airflow_provider_checkly.sensors import ChecklyCheckStatusSensor
 
-base_operator.INITIAL_WAIT_SECONDS = 0  # type: ignore[misc] # defer at once
+os.environ["AIRFLOW__CHECKLY__INITIAL_WAIT"] = "0"  # defer at once
 
 with DAG("lineage", schedule=None) as dag:
     for name, ids in {"passed": [PASSES], "failed": [PASSES, FAILS]}.items():
