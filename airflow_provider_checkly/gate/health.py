@@ -23,6 +23,7 @@ HealthWord: TypeAlias = Literal["passing", "degraded", "failing"]
 """Checkly's words; `unknown` is ours, for a check of which its status says neither."""
 HEALTH_WORDS: Final[tuple[HealthWord, ...]] = ("passing", "degraded", "failing")
 UNKNOWN: Final = "unknown"
+BEST_FIRST: Final = ("passing", "degraded", UNKNOWN, "failing")
 MAX_ROWS: Final = 500
 """Checks that a result describes, the unhealthy ones first; an event and XCom hold fewer."""
 MAX_GOOD_ROWS: Final = 20
@@ -127,9 +128,15 @@ class AccountStatuses:
 
     @classmethod
     def of(cls, statuses: Iterable[JsonObject]) -> AccountStatuses:
-        """Return them from Checkly's list; an entry without an id says nothing of any check."""
+        """Return them from Checkly's list; an entry without an id says nothing of any check.
+
+        Of two entries about the same check, the worse one counts.
+        """
         named = [(each.get("checkId"), each) for each in statuses]
-        by_id = {check_id.lower(): each for check_id, each in named if isinstance(check_id, str)}
+        known = [(check_id.lower(), each) for check_id, each in named if isinstance(check_id, str)]
+        by_id = dict(known)
+        if len(by_id) < len(known):
+            by_id = dict(sorted(known, key=lambda entry: BEST_FIRST.index(status_word(entry[1]))))
         words = {check_id: status_word(each) for check_id, each in by_id.items()}
         not_passing = {check_id: word for check_id, word in words.items() if word != "passing"}
         ids: dict[str, frozenset[str]] = {
@@ -137,8 +144,8 @@ class AccountStatuses:
             for word in HEALTH_WORDS
         }
         times = {check_id: models.moment(each.get("updated_at")) for check_id, each in by_id.items()}
-        known = {check_id: time for check_id, time in times.items() if time is not None}
-        return cls(by_id, words, not_passing, ids, known)
+        updated_at = {check_id: time for check_id, time in times.items() if time is not None}
+        return cls(by_id, words, not_passing, ids, updated_at)
 
     def updated_since(self, moment: float) -> frozenset[str]:
         """Return the checks that Checkly updated since then."""
@@ -175,7 +182,7 @@ def assess(
 
 
 def _is_off(check: JsonObject | None) -> bool:
-    return check is None or check.get("activated") is False
+    return check is None or check.get("activated", True) is not True
 
 
 def _health(
@@ -198,7 +205,7 @@ def _health(
 def _reason(check: JsonObject | None, status: JsonObject | None, word: str, requirement: Requirement) -> str:
     if check is None:
         return "does not exist in this account"
-    if check.get("activated") is False:
+    if _is_off(check):
         return "is deactivated, so that its status is old"
     if status is None:
         return "has no status: it has not run yet, or does not exist in this account"
