@@ -163,6 +163,14 @@ def test_hostile_values(
     assert found.evaluate("each => each.scrollWidth <= each.clientWidth")
 
 
+def test_hostile_sessions(stage: Stage, opened: Callable[..., Page]) -> None:
+    """No id makes a link that runs."""
+    found = tab(opened(address(stage.url, "hostile_sessions")))
+    assert found.get_by_role("table", name="Sessions").get_by_role("row").count() == 5
+    hrefs = found.locator("table a").evaluate_all("all => all.map((each) => each.href)")
+    assert [each for each in hrefs if not each.startswith("https://app.checklyhq.com/")] == []
+
+
 CONTRAST = """all => all.map((each) => {
   const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
   const paint = (element) => {
