@@ -98,7 +98,8 @@ class BaseHealthSensor(BaseChecklySensor):
         if self._wait is None:
             target = arguments.selection(self.check_ids, self.tags, all_checks=self.all_checks)
             requirement = Requirement(frozenset(self.healthy), self._since(context) if self.fresh else None)
-            self._wait = HealthWait(target, requirement, self.for_seconds, MAX_GAP * self._interval)
+            gap = MAX_GAP * self._interval
+            self._wait = HealthWait(target, requirement, self.for_seconds, gap, is_own_time=self.fresh)
         return self._wait
 
     def _since(self, context: Context) -> float:

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from airflow_provider_checkly.api import models, status_endpoints
-from airflow_provider_checkly.api.endpoints import Endpoint
+from airflow_provider_checkly.api.endpoints import Endpoint, clock_lead
 from airflow_provider_checkly.api.text import one_line
 from airflow_provider_checkly.exceptions import ChecklyError, ChecksTimedOut
 from airflow_provider_checkly.gate.check_results import CheckOutcome
@@ -84,7 +84,7 @@ class Requirement:
     """What counts as healthy.
 
     :param healthy: the good words.
-    :param since: only runs after this time count, in Unix seconds; None: all.
+    :param since: only runs after this time of Checkly's clock count, in Unix seconds; None: all.
     """
 
     healthy: frozenset[str]
@@ -118,6 +118,7 @@ class AccountStatuses:
     :param not_passing: those of `words` that are not `passing`.
     :param ids_by_word: the other way round.
     :param updated_at: Unix seconds.
+    :param clock_lead: seconds by which Checkly's clock is ahead of this machine's.
     """
 
     by_id: Mapping[str, JsonObject]
@@ -125,9 +126,10 @@ class AccountStatuses:
     not_passing: Mapping[str, str]
     ids_by_word: Mapping[str, frozenset[str]]
     updated_at: Mapping[str, float]
+    clock_lead: float = 0
 
     @classmethod
-    def of(cls, statuses: Iterable[JsonObject]) -> AccountStatuses:
+    def of(cls, statuses: Iterable[JsonObject], clock_lead: float = 0) -> AccountStatuses:
         """Return them from Checkly's list; an entry without an id says nothing of any check.
 
         Of two entries about the same check, the worse one counts.
@@ -145,7 +147,7 @@ class AccountStatuses:
         }
         times = {check_id: models.moment(each.get("updated_at")) for check_id, each in by_id.items()}
         updated_at = {check_id: time for check_id, time in times.items() if time is not None}
-        return cls(by_id, words, not_passing, ids, updated_at)
+        return cls(by_id, words, not_passing, ids, updated_at, clock_lead)
 
     def updated_since(self, moment: float) -> frozenset[str]:
         """Return the checks that Checkly updated since then."""
@@ -155,7 +157,9 @@ class AccountStatuses:
 def get_account_statuses() -> Endpoint[AccountStatuses]:
     """`GET /v1/check-statuses`: one request for all checks."""
     endpoint = status_endpoints.get_check_statuses()
-    return Endpoint(endpoint.request, lambda response: AccountStatuses.of(endpoint.read(response)))
+    return Endpoint(
+        endpoint.request, lambda answer: AccountStatuses.of(endpoint.read(answer), clock_lead(answer))
+    )
 
 
 def assess(
