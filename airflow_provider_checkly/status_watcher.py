@@ -209,7 +209,7 @@ class ChecklyCheckStatusTrigger(BaseEventTrigger):
         return f"{STORE_KEY}_{sha256(chosen.encode()).hexdigest()[:16]}"
 
     async def _recall(self) -> None:
-        for store in asset_stores(self.asset_state_store):
+        for store in asset_stores(self):
             memory = StatusMemory.from_json(await store.aget(self._store_key))
             if memory.has_baseline:
                 self._memory = memory
@@ -219,7 +219,7 @@ class ChecklyCheckStatusTrigger(BaseEventTrigger):
 
     async def _store_if_due(self) -> None:
         if self._to_store is not None and time.monotonic() >= self._store_after:
-            for store in asset_stores(self.asset_state_store):
+            for store in asset_stores(self):
                 await store.aset(self._store_key, self._to_store)
             self._to_store = None
 

@@ -82,7 +82,9 @@ def watcher(store: Any = None, **arguments: Any) -> ChecklyCheckStatusTrigger:
     if not {"check_ids", "tags"} & arguments.keys():
         arguments["all_checks"] = True
     trigger: ChecklyCheckStatusTrigger = stored(ChecklyCheckStatusTrigger(poll_interval=POLL, **arguments))
-    trigger.asset_state_store = store
+    vars(trigger).pop("asset_state_store", None)  # as before Airflow 3.3
+    if store is not None:
+        trigger.asset_state_store = store
     return trigger
 
 

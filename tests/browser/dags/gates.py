@@ -47,7 +47,7 @@ def check(name: str, status: str = "PASSED", ms: float = 400, **fields: Any) -> 
 
 def gate(outcome: str, message: str, checks: list[dict[str, Any]], **fields: Any) -> dict[str, Any]:
     """Return XCom `gate`."""
-    bad = sum(each["severity"] == "failing" for each in checks)
+    bad = sum(each.get("severity") == "failing" for each in checks)
     required, actual = "no check FAILED, TIMED_OUT or CANCELLED", f"{bad or 'none'} of {len(checks)} checks"
     return {
         "version": 1,
