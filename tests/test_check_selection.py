@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -177,6 +178,24 @@ def test_ids_are_read_one_by_one_where_the_list_has_more_pages(size: int, listed
 def test_tags_that_match_nothing_are_an_error(groups: list[list[str]]) -> None:
     with pytest.raises(NoMatchingChecks, match="A list of tags means AND"):
         reads.run(select(Target([], groups)), Account().send)
+
+
+@pytest.mark.parametrize(
+    ("groups", "text"),
+    [
+        ([["none"]], "the tags [['none']]. A list of tags means AND."),
+        ([["web,prod"]], "A comma is part of a tag; use a list of tags."),
+    ],
+)
+def test_no_match_says_what_was_asked_for(groups: list[list[str]], text: str) -> None:
+    with pytest.raises(NoMatchingChecks, match=re.escape(text)):
+        reads.run(select(Target([], groups)), Account().send)
+
+
+def test_deactivated_checks_that_match_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TAGS, "e", ["old"])
+    with pytest.raises(NoMatchingChecks, match=r"\(1 deactivated\)"):
+        reads.run(select(Target([], [["old"]])), Account().send)
 
 
 def test_an_account_without_checks_matches_nothing() -> None:
