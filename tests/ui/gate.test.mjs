@@ -66,6 +66,8 @@ test("every field has its type, whatever the XCom holds", () => {
   assert.deepEqual(found.rules, [{ rule: "", required: '{"a":1}', actual: "", met: false }]);
   assert.deepEqual([found.checks.length, found.omitted, found.message, found.limit], [1, 0, '["x"]', null]);
   assert.deepEqual(read({ checks: "none", rules: 3 }).checks, []);
+  const times = [1e300, -1, "1", NaN, true, [5], {}].map((time) => ({ response_time_ms: time }));
+  assert.deepEqual(read({ checks: times }).checks.map((each) => each.ms), times.map(() => null));
 });
 
 test("the worst checks come first, and a degraded one before those that passed", () => {
@@ -81,7 +83,8 @@ test("the limit of response times is read from the rules", () => {
   assert.equal(limit("no check FAILED", "at most 1500 ms in each location"), 1500);
   assert.equal(limit("at most 0.5 ms in each location"), 0.5);
   assert.equal(limit("no check FAILED"), null);
-  assert.equal(limit("at most 1.2.3 ms"), null);
+  for (const odd of ["at most 1.2.3 ms", "at most 2e999 ms", "at most 1.5e+06 ms", "at most -5 ms", "x5 ms"])
+    assert.equal(limit(odd), null);
 });
 
 test("bars of one scale", () => {

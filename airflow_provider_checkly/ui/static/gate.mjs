@@ -16,7 +16,8 @@ const list = (value) => (Array.isArray(value) ? value.filter((each) => each != n
 const LONGEST = 20_000; // an endless text would keep the browser busy
 const asText = (value) => (typeof value === "object" && value ? JSON.stringify(value) : String(value ?? ""));
 const text = (value) => asText(value).slice(0, LONGEST);
-const number = (value) => (Number.isFinite(value) && value >= 0 ? value : null);
+const MOST = 1e15; // a longer time would flatten the bars of all others
+const number = (value) => (value >= 0 && value < MOST && Number.isFinite(value) ? value : null);
 const bySeverity = (a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity);
 
 const part = encodeURIComponent;
@@ -71,7 +72,7 @@ const readRule = ({ rule, required, actual, met }) => ({
 export function readGate(value) {
   if (!Object.hasOwn(OUTCOMES, text(value?.outcome))) return null;
   const rules = list(value.rules).map(readRule);
-  const limit = rules.map((rule) => /([\d.]+) ms/.exec(rule.required)?.[1]).find(Boolean);
+  const limit = rules.map((rule) => /(?<![\w.+-])([\d.]+) ms/.exec(rule.required)?.[1]).find(Boolean);
   return {
     outcome: value.outcome,
     message: text(value.message),
