@@ -106,14 +106,15 @@ def template_dag(dag: Any) -> Any:
     return dag if hasattr(dag, "get_template_env") else None
 
 
-def asset_stores(store: Any) -> list[Any]:
-    """Return the state store of each asset of a watcher.
+def asset_stores(trigger: Any) -> list[Any]:
+    """Return the state store of each asset of a watcher; none before Airflow 3.3.
 
     Airflow 3.3: watchers with equal arguments on several assets are one trigger, whose store then refuses
     `aget` and `aset`. Delete once it takes several assets.
 
-    :param store: `asset_state_store` of the trigger, None before 3.3.
+    :param trigger: of the watcher; its attribute `asset_state_store` exists since 3.3.
     """
+    store = getattr(trigger, "asset_state_store", None)
     if store is None:
         return []
     by_asset = [*getattr(store, "_by_name", {}).values(), *getattr(store, "_by_uri", {}).values()]

@@ -14,7 +14,7 @@ from airflow_provider_checkly import arguments
 from airflow_provider_checkly.airflow_workarounds import first_start, min_deferral_seconds
 from airflow_provider_checkly.base_checkly_operator import DEFER_TIMEOUT_BUFFER
 from airflow_provider_checkly.base_sensor import BaseChecklySensor
-from airflow_provider_checkly.exceptions import ChecklyError, ChecksTimedOut, InvalidInput
+from airflow_provider_checkly.exceptions import ChecklyError, InvalidInput
 from airflow_provider_checkly.gate.health import (
     HEALTH_WORDS,
     HealthResult,
@@ -73,6 +73,7 @@ class BaseHealthSensor(BaseChecklySensor):
         self.for_seconds = arguments.seconds_or_zero(for_seconds, "for_seconds")
         self.deferrable = deferrable
         timeout = arguments.positive_seconds(self.timeout, "timeout")
+        arguments.positive_seconds(self.poke_interval, "poke_interval")
         if self.for_seconds >= timeout:
             raise InvalidInput(f"for_seconds={for_seconds!r} must be below the timeout, {timeout:g} s.")
         if self.for_seconds and mode == "reschedule" and not deferrable:
@@ -98,7 +99,8 @@ class BaseHealthSensor(BaseChecklySensor):
         if self._wait is None:
             target = arguments.selection(self.check_ids, self.tags, all_checks=self.all_checks)
             requirement = Requirement(frozenset(self.healthy), self._since(context) if self.fresh else None)
-            self._wait = HealthWait(target, requirement, self.for_seconds, MAX_GAP * self._interval)
+            gap = MAX_GAP * self._interval
+            self._wait = HealthWait(target, requirement, self.for_seconds, gap, is_own_time=self.fresh)
         return self._wait
 
     def _since(self, context: Context) -> float:
@@ -117,7 +119,8 @@ class BaseHealthSensor(BaseChecklySensor):
                 raise
             log.warning("%s The next look is in %s s.", error, self._interval)
             wait.interrupt()
-            return replace(self._known, missing_seconds=self.for_seconds, error=error)
+            self._known = replace(self._known, missing_seconds=self.for_seconds, error=error)
+            return self._known
         self._known = result
         if result.unhealthy:
             log.info(
@@ -182,6 +185,5 @@ class BaseHealthSensor(BaseChecklySensor):
         self._push_reports(context, evaluation)
         return [each.to_json() | {"link": page(each.check_id)} for each in result.checks]
 
-    def _timed_out(self, text: str) -> ChecksTimedOut:
-        reasons = unhealthy_checks(self._known) or "no look succeeded"
-        return ChecksTimedOut(f"{text} Not healthy: {reasons}.")
+    def _time_out(self, context: Context) -> Json:
+        return self._conclude(context, self._known)

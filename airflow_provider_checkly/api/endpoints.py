@@ -82,6 +82,20 @@ def retry_after(response: Response) -> float | None:
     return hint if hint is not None and hint >= 0 else None
 
 
+def clock_lead(response: Response) -> float:
+    """Return by how many seconds Checkly's clock is at least ahead of this machine's, by its header `Date`.
+
+    Negative: behind. 0 where the clocks may agree, since `Date` has whole seconds and the response took time.
+    """
+    arrived = time.time()
+    try:
+        said = parsedate_to_datetime(response.headers.get("date", "")).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
+    least, most = said - arrived, said + 1 - (arrived - response.seconds)
+    return most if least > 0 or most < 0 else 0.0
+
+
 def _refusal(response: Response) -> JsonObject:
     """Return the JSON of an error response of Checkly, {} for one of a proxy or another server."""
     try:

@@ -254,6 +254,30 @@ def test_retry_after(value: dict[str, str], seconds: float | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("ahead", "seconds", "least", "most"),
+    [
+        (0, 0.1, 0, 0),
+        (0.5, 0.1, 0, 0),
+        (-20, 30, 0, 0),
+        (300, 0.1, 300, 301.5),
+        (300, 20, 319, 322),
+        (-300, 0.1, -300, -298),
+        (-300, 20, -280, -278),
+    ],
+)
+def test_clock_lead(ahead: float, seconds: float, least: float, most: float) -> None:
+    """Too large an estimate makes a wait longer; too small a one would count old statuses."""
+    headers = {"date": formatdate(time.time() + ahead)}
+    found = endpoints.clock_lead(Response(Request("GET", "/"), 200, headers, b"", seconds))
+    assert least - 1 <= found <= most
+
+
+@pytest.mark.parametrize("headers", [{}, {"date": ""}, {"date": "soon"}, {"date": "0"}])
+def test_without_a_date_clocks_are_taken_to_agree(headers: dict[str, str]) -> None:
+    assert endpoints.clock_lead(Response(Request("GET", "/"), 200, headers, b"")) == 0
+
+
+@pytest.mark.parametrize(
     "headers",
     [
         {"retry-after": formatdate(time.time() + 10_000, usegmt=True)},
