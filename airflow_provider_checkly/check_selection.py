@@ -73,8 +73,7 @@ def select(target: Target, account_size: int = USUAL_ACCOUNT_SIZE) -> Reads[dict
     found = yield from list_checks(target.tags)
     active = {str(each.get("id")).lower(): each for each in found if each.get("activated") is not False}
     if not active:
-        inactive = f" {len(found)} deactivated ones have." if found else ""
-        raise NoMatchingChecks(f"{no_match_text(target, {})}{inactive}", status=NO_MATCH_STATUS)
+        raise NoMatchingChecks(no_match_text(target, deactivated=len(found)), status=NO_MATCH_STATUS)
     return dict(active)
 
 
@@ -90,20 +89,22 @@ def _by_id(check_ids: Sequence[str], account_size: int) -> Reads[dict[str, JsonO
     return {check_id: by_id.get(check_id) for check_id in check_ids}
 
 
-def no_match_text(target: Target, reasons: Mapping[str, str]) -> str:
+def no_match_text(target: Target, reasons: Mapping[str, str] | None = None, deactivated: int = 0) -> str:
     """Return why no check matches a target.
 
     :param reasons: why checks did not run, by the ids of some of them.
+    :param deactivated: how many checks would match if they were active, as far as that is known.
     """
     texts = []
     if target.check_ids:
-        known = [f"{check_id} {why}" for check_id, why in reasons.items()]
+        known = [f"{check_id} {why}" for check_id, why in (reasons or {}).items()]
         texts.append(f"No requested check ran: {_some(known, len(target.check_ids))}.")
     if target.tags:
         shown = [" and ".join(map(quoted, group)) for group in target.tags[:MAX_NAMED]]
+        others = f" ({deactivated} deactivated)" if deactivated else ""
         groups = one_line(_some(shown, len(target.tags), " or "), MAX_GROUPS)
         texts.append(
-            f"No active check{' of these' if target.check_ids else ''} has the tags {groups}. "
+            f"No active check{' of these' if target.check_ids else ''} has the tags {groups}{others}. "
             f"All tags of a list must match; use a list of lists for alternatives."
         )
     if any("," in tag for group in target.tags for tag in group):

@@ -39,8 +39,8 @@ class ChecklyStatusHook(ChecklyBaseHook):
         from airflow_provider_checkly.api import transport
 
         settings = self.settings
-        credentials = settings.credentials
-        with self.named(settings), transport.requests_sender(credentials, READ_TIMEOUT_MARGIN) as sender:
+        sender_of = transport.requests_sender(settings.credentials, READ_TIMEOUT_MARGIN)
+        with self.named(settings), sender_of as sender:
             return reads.run(steps, partial(transport.send, sender, retry_seconds=retry_seconds))
 
     # Checks

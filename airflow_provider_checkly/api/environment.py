@@ -16,6 +16,7 @@ from requests.utils import should_bypass_proxies
 from airflow_provider_checkly.exceptions import ChecklyUnreachable
 
 BUNDLE_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+"""Each names a file or a folder."""
 PROXY_VARIABLES: Final = "see HTTPS_PROXY, HTTP_PROXY and ALL_PROXY in the environment."
 
 
@@ -49,11 +50,6 @@ def _unusable(text: str) -> ChecklyUnreachable:
     return ChecklyUnreachable(text, maybe_processed=False, retryable=False)
 
 
-def named_bundle() -> str | None:
-    """Return the certificate bundle, a file or a folder, that the environment names, None for none."""
-    return next((found for name in BUNDLE_VARIABLES if (found := os.environ.get(name))), None)
-
-
 @cache
 def _tls(bundle: str | None) -> ssl.SSLContext:
     if bundle is None:
@@ -70,7 +66,7 @@ def tls_context() -> ssl.SSLContext:
 
     :raises ChecklyUnreachable: the named bundle cannot be read.
     """
-    bundle = named_bundle()
+    bundle = next((found for name in BUNDLE_VARIABLES if (found := os.environ.get(name))), None)
     try:
         return _tls(bundle)
     except OSError as error:
