@@ -41,6 +41,11 @@ class Request:
     hold: float = 0
     repeatable: bool = True
 
+    @property
+    def target(self) -> str:
+        """Path and query."""
+        return f"{self.path}?{_encoded(self.query)}" if self.query else self.path
+
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
@@ -73,8 +78,7 @@ class Credentials:
 
     def url(self, request: Request) -> str:
         """Return the URL of a request."""
-        query = f"?{_encoded(request.query)}" if request.query else ""
-        return f"{self.base_url}{request.path}{query}"
+        return self.base_url + request.target
 
     def headers(self) -> dict[str, str]:
         """Return the headers of every request; they include the key."""
