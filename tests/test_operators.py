@@ -151,14 +151,15 @@ def test_the_target(arguments: dict[str, Any], target: object, checkly: Emulator
 
 @pytest.mark.parametrize("deferrable", [False, True])
 def test_without_waiting(checkly: Emulator, *, deferrable: bool) -> None:
-    """It returns what started, without evaluating the gate, and does not defer."""
+    """It returns what started and does not defer; a branch on the gate does not take it for a pass."""
     ti = TaskInstance()
     sessions = run_checks(check_ids=[FAILS], wait_for_completion=False, deferrable=deferrable).execute(
         context(ti)
     )
     assert [session["status"] for session in sessions] == ["STARTED"]
     assert ti.xcom["check_session_ids"] == [sessions[0]["checkSessionId"]]
-    assert "gate" not in ti.xcom
+    assert (ti.xcom["gate"]["outcome"], ti.xcom["gate"]["passed"]) == ("skipped", False)
+    assert ti.xcom["gate"]["message"].startswith("Started 1 check session. The gate is not evaluated")
     assert requests_to(checkly, "completion") == []
 
 

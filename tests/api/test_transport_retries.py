@@ -22,6 +22,7 @@ from airflow_provider_checkly.api.http import Credentials
 from airflow_provider_checkly.api.models import CHECK_SESSION
 from airflow_provider_checkly.api.polling import Polling
 from airflow_provider_checkly.emulator import Check, Emulator
+from airflow_provider_checkly.emulator.default_checks import PASSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,7 +130,7 @@ def test_errors_that_a_retry_does_not_mend(
 ) -> None:
     checkly.fail(**fault, times=None)
     with pytest.raises(kind):
-        client.send(credentials_of(checkly), endpoints.get_account())
+        client.send(credentials_of(checkly), endpoints.get_check(PASSES))
     assert len(checkly.requests) == times
 
 
