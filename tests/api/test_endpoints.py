@@ -257,7 +257,7 @@ def test_retry_after(value: dict[str, str], seconds: float | None) -> None:
     ("ahead", "seconds", "least", "most"),
     [
         (0, 0.1, 0, 0),
-        (0.5, 0.1, 0, 0),
+        (0.5, 0.1, 0, 1.7),
         (-20, 30, 0, 0),
         (300, 0.1, 300, 301.5),
         (300, 20, 319, 322),
