@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_checkly.api.http import JsonObject
+
+log = logging.getLogger(__name__)
 
 SETTLING_SECONDS: Final = 3.0
 DEFER_TIMEOUT_ERRORS: Final = frozenset({"Trigger timeout", "Trigger/execution timeout"})
@@ -36,6 +40,14 @@ def min_deferral_seconds() -> float:
     if not AIRFLOW_V_3_1_PLUS:
         return 0.0
     return float(conf.getint("workers", "min_heartbeat_interval", fallback=0) + SETTLING_SECONDS)
+
+
+async def hold_back(not_before: float, max_hold_seconds: float) -> None:
+    """Wait until a deferral has lasted as long as `min_deferral_seconds` says. Delete with it."""
+    pause = min(max(0.0, not_before - time.time()), max_hold_seconds)
+    if pause:
+        log.debug("Holding the event back for %.1f s; see min_deferral_seconds.", pause)
+        await asyncio.sleep(pause)
 
 
 async def shield_from_repeated_cancels(work: Coroutine[Any, Any, None]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from airflow.providers.common.compat.sdk import PokeReturnValue
 
-from airflow_provider_checkly import arguments, events
+from airflow_provider_checkly import arguments
 from airflow_provider_checkly.airflow_workarounds import first_start, min_deferral_seconds
 from airflow_provider_checkly.base_checkly_operator import DEFER_TIMEOUT_BUFFER
 from airflow_provider_checkly.base_sensor import BaseChecklySensor
@@ -23,10 +23,14 @@ from airflow_provider_checkly.gate.health import (
     number_of_checks,
     unhealthy_checks,
 )
+from airflow_provider_checkly.health_trigger import (
+    ChecklyHealthTrigger,
+    health_from_event,
+    health_to_event,
+)
 from airflow_provider_checkly.health_wait import MAX_GAP, HealthWait
 from airflow_provider_checkly.links import LINK_KEY, ChecklyCheckLink
 from airflow_provider_checkly.shared_reads import RETRY_SECONDS
-from airflow_provider_checkly.triggers import ChecklyHealthTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -88,10 +92,7 @@ class BaseHealthSensor(BaseChecklySensor):
     def execute_complete(self, context: Context, event: object) -> Json:
         """Conclude from the event of the trigger."""
         with self._task_errors(context):
-            return self._conclude(context, events.health_from_event(event))
-
-    def _prepare(self, context: Context) -> None:
-        self._get_wait(context)
+            return self._conclude(context, health_from_event(event))
 
     def _get_wait(self, context: Context) -> HealthWait:
         """Return the wait of this process; it remembers for how long the checks have been healthy."""
@@ -172,7 +173,7 @@ class BaseHealthSensor(BaseChecklySensor):
 
         :raises ChecklyError: they are not, or could not be read.
         """
-        result = events.health_from_event(events.health_to_event(result))
+        result = health_from_event(health_to_event(result))
         page = self.hook.settings.check_page
         requirement = Requirement(frozenset(self.healthy), 0 if self.fresh else None)
         self._evaluation = evaluation = evaluate_health(result, requirement, self.for_seconds, page)
