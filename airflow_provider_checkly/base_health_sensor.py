@@ -181,6 +181,9 @@ class BaseHealthSensor(BaseChecklySensor):
         self._push_reports(context, evaluation)
         return [each.to_json() | {"link": page(each.check_id)} for each in result.checks]
 
+    def _time_out(self, context: Context) -> Json:
+        return self._conclude(context, self._known)
+
     def _timed_out(self, text: str) -> ChecksTimedOut:
         reasons = unhealthy_checks(self._known) or "no look succeeded"
         return ChecksTimedOut(f"{text} Not healthy: {reasons}.")
