@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 __version__ = "0.1.0"
-GUIDES = (
-    *("index", "connection", "operators", "sensors", "gates", "health", "watchers", "maintenance"),
-    *("heartbeats", "hook", "recipes"),
-)
+GUIDES = "index connection operators sensors gates health watchers maintenance heartbeats hook recipes"
 
 SHOW_TAB = {
     "description": (
@@ -17,6 +14,17 @@ SHOW_TAB = {
     "type": "boolean",
     "example": None,
     "default": "False",
+}
+INITIAL_WAIT = {
+    "description": (
+        "Seconds for which a deferrable task waits on its worker before it defers. Checks that end in that "
+        "time need no deferral; 0 defers at once. By default as long as a deferral takes at least: 10 on "
+        "Airflow 3.1 to 3.3, 2 before."
+    ),
+    "version_added": "0.1.0",
+    "type": "float",
+    "example": "20",
+    "default": None,
 }
 
 
@@ -38,7 +46,7 @@ def get_provider_info() -> dict[str, object]:
             {
                 **integration,
                 "external-doc-url": "https://www.checklyhq.com/docs",
-                "how-to-guide": [f"/docs/{page}.md" for page in GUIDES],
+                "how-to-guide": [f"/docs/{page}.md" for page in GUIDES.split()],
                 "logo": "/integration-logos/checkly.svg",
                 "tags": ["service"],
             }
@@ -46,8 +54,8 @@ def get_provider_info() -> dict[str, object]:
         **modules,
         "config": {
             "checkly": {
-                "description": "How Checkly looks in Airflow's UI.",
-                "options": {"show_tab": SHOW_TAB},
+                "description": "How tasks wait for Checkly, and how it looks in Airflow's UI.",
+                "options": {"initial_wait": INITIAL_WAIT, "show_tab": SHOW_TAB},
             }
         },
         "notifications": [f"{__name__}.notifications.ChecklyHeartbeatNotifier"],

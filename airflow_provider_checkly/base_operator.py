@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, cast
+
+from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_checkly import arguments, events, failure_report, failure_text
 from airflow_provider_checkly.airflow_workarounds import min_deferral_seconds
@@ -18,7 +23,7 @@ from airflow_provider_checkly.base_checkly_operator import (
     NO_TRIGGERER,
     BaseChecklyOperator,
 )
-from airflow_provider_checkly.exceptions import ChecksFailed, ChecksNotRun
+from airflow_provider_checkly.exceptions import ChecksFailed, ChecksNotRun, InvalidInput
 from airflow_provider_checkly.gate import presentation, rules
 from airflow_provider_checkly.gate.evaluation import Evaluation, evaluate
 from airflow_provider_checkly.links import LINK_KEY, ChecklySessionLink
@@ -36,8 +41,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-INITIAL_WAIT_SECONDS: Final = 5.0
-"""How long the worker waits before it defers, since a deferral takes longer."""
+RESUME_SECONDS: Final = 2.0
+"""What a deferral takes beside its shortest length: a triggerer starts, a worker resumes."""
 MAX_LABEL: Final = 200
 """Characters; Airflow stores 250."""
 
@@ -86,12 +91,12 @@ class BaseSessionOperator(BaseChecklyOperator):
         finally:
             self._waiting_in = None
 
-    def _look_then_defer(self, polling: Polling, until: float) -> WaitResult:
+    def _look_then_defer(self, polling: Polling, until: float, seconds: float) -> WaitResult:
         """Wait on the worker for some seconds, since a deferral takes longer than many checks.
 
         :raises TaskDeferred: not all sessions have ended.
         """
-        look_until = time.time() + INITIAL_WAIT_SECONDS
+        look_until = time.time() + seconds
         if until <= look_until:
             return self._wait_here(polling, until)
         result = self._wait_here(polling, look_until, last_look=False)
@@ -130,17 +135,17 @@ class BaseSessionOperator(BaseChecklyOperator):
 
     def _evaluate(self, result: WaitResult) -> Evaluation:
         """Evaluate the gate; tags are read only if they could turn a failure into a warning."""
-        requested, filtered = self._requested
-        evaluation = evaluate(self.gate, result, requested=requested, filtered=filtered)
+        requested, filtered = self._target.check_ids, bool(self._target.tags)
+        decide = partial(evaluate, self.gate, result, requested=requested, filtered=filtered)
+        evaluation = decide()
         if not (self.gate.warn_only_tags and isinstance(evaluation.error, ChecksFailed)):
             return evaluation
-        tags = failure_report.tags_of(self.hook, evaluation.failing)
-        return evaluate(self.gate, result, requested=requested, filtered=filtered, tags=tags)
+        return decide(tags=failure_report.tags_of(self.hook, evaluation.failing))
 
-    @property
-    def _requested(self) -> tuple[Sequence[str], bool]:
-        """The ids of the checks that must run, and whether tags may exclude some of them."""
-        return (), False
+    @cached_property
+    def _target(self) -> arguments.Target:
+        """The checks that must run, and the tags that may exclude some of them."""
+        return arguments.Target((), ())
 
     def _conclude(self, context: Context, result: WaitResult) -> list[JsonObject]:
         """Return the sessions of a passed gate.
@@ -148,7 +153,7 @@ class BaseSessionOperator(BaseChecklyOperator):
         :raises ChecklyError: the gate did not pass, or could not be evaluated.
         """
         if result.sessions is None:
-            result = events.with_sessions(result, self.hook.read_sessions(result.ids, self.kind))
+            result = replace(result, sessions=tuple(self.hook.read_sessions(result.ids, self.kind)))
         self._evaluation = evaluation = self._explain_not_run(self._evaluate(result))
         error = evaluation.error
         self._label_mapped_task(context, result.sessions or ())
@@ -189,16 +194,34 @@ class BaseSessionOperator(BaseChecklyOperator):
 
     def _label_mapped_task(self, context: Context, sessions: Sequence[JsonObject]) -> None:
         """Show a mapped task in the UI by the names of its checks, unless the DAG has a label for it."""
-        values = cast("dict[str, Any]", context)
+        values, index = cast("dict[str, Any]", context), context["ti"].map_index
+        if index is None or index < 0:
+            return
         values["checkly_checks"] = one_line(", ".join(map(models.label, sessions)), MAX_LABEL)
-        index = context["ti"].map_index
-        if index is not None and index >= 0 and values.get("map_index_template") is None:
+        if values.get("map_index_template") is None:
             values["map_index_template"] = "{{ checkly_checks }}"
 
     def _push_link(self, context: Context, sessions: Sequence[JsonObject]) -> None:
         """Push the link to the first session."""
         if sessions and (link := models.link(sessions[0])):
             context["ti"].xcom_push(key=LINK_KEY, value=link)
+
+
+def initial_wait() -> float:
+    """Return how many seconds a worker waits before it defers: `[checkly] initial_wait`.
+
+    By default as long as a deferral takes at least: then neither a session that ends just before nor one that
+    ends just after costs more than twice what it would if its end were known.
+
+    :raises InvalidInput: not a number, or below 0.
+    """
+    text = conf.get("checkly", "initial_wait", fallback=None)
+    if not text:
+        return min_deferral_seconds() + RESUME_SECONDS
+    with suppress(ValueError):
+        if 0 <= (seconds := float(text)) < math.inf:
+            return seconds
+    raise InvalidInput(f"[checkly] initial_wait must be seconds, 0 or more, not {text!r}.")
 
 
 def _log_table(level: int, evaluation: Evaluation) -> None:

@@ -15,7 +15,9 @@ import imports
 import latency
 import memory
 import refused
+import short_checks
 import statuses
+import whole_path
 from figures import table
 from machine import notes
 
@@ -32,9 +34,12 @@ LONG: Final = (
     ("While Checkly answers 429", refused),
     ("1,000 status sensors and 50 watchers", statuses),
     ("Imports", imports),
+    ("Short checks on a whole Airflow", short_checks),
+    ("From the start of a run to the next task", whole_path),
 )
+ONLY_LONG: Final = (confirm, whole_path)
 SHORT: Final = tuple(
-    sorted((part for part in LONG if part[1] is not confirm), key=lambda part: part[1] is cost)
+    sorted((part for part in LONG if part[1] not in ONLY_LONG), key=lambda part: part[1] is cost)
 )
 
 HEAD: Final = """# Results

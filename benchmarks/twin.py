@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import ssl
 import subprocess
@@ -106,6 +107,8 @@ class Twin:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._counts: dict[str, Counts] = {}
+        self._ends: dict[str, float] = {}
+        self._numbers = itertools.count(1)
         self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=0.01)
 
     def _application(self) -> web.Application:
@@ -115,6 +118,8 @@ class Twin:
                 web.get("/counts", self._report),
                 web.get("/{who}/v2/check-sessions/{name}/completion", self._counted(self._completion)),
                 web.get("/{who}/sensor/{name}", self._counted(self._sensor)),
+                web.get("/{who}/work/{name}", self._counted(self._work)),
+                web.post("/{who}/api/v2/accounts/1/jobs/{name}/run/", self._counted(self._start)),
                 web.get("/{who}/api/v2/accounts/1/runs/{name}/", self._counted(self._run)),
             ]
         )
@@ -153,6 +158,16 @@ class Twin:
     async def _sensor(self, name: str, _: web.Request) -> web.Response:
         ended = end_of_session(name) <= time.time()
         return web.json_response(session_json(name, ended=ended), status=200 if ended else 404)
+
+    async def _work(self, name: str, _: web.Request) -> web.Response:
+        """Begin with the first request; the name says how many seconds it takes."""
+        end = self._ends.setdefault(name, time.time() + float(name.rpartition("@")[2]))
+        return web.json_response({}, status=200 if end <= time.time() else 404)
+
+    async def _start(self, name: str, _: web.Request) -> web.Response:
+        """Start a dbt run; the number of its job says how many milliseconds it takes."""
+        run = run_id(next(self._numbers), time.time() + int(name) / 1000)
+        return web.json_response({"data": {"id": run, "href": ""}})
 
     async def _run(self, name: str, _: web.Request) -> web.Response:
         status = DBT_SUCCESS if end_of_run(name) <= time.time() else DBT_RUNNING

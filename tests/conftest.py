@@ -43,7 +43,7 @@ def checkly(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
 @pytest.fixture
 def _defers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let tasks defer without a look, and triggers report without holding back."""
-    monkeypatch.setattr("airflow_provider_checkly.base_operator.INITIAL_WAIT_SECONDS", 0)
+    monkeypatch.setenv("AIRFLOW__CHECKLY__INITIAL_WAIT", "0")
     monkeypatch.setattr("airflow_provider_checkly.airflow_workarounds.SETTLING_SECONDS", 0)
     monkeypatch.setenv("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", "0")
 

@@ -14,6 +14,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS
 from airflow_runner import TaskInstance, context, defer, requests_to, run, run_checks
 
+from airflow_provider_checkly.base_operator import initial_wait
 from airflow_provider_checkly.emulator.default_checks import (
     FAILS,
     NEVER_ENDS,
@@ -47,6 +48,29 @@ def test_it_looks_before_it_defers(checkly: Emulator) -> None:
     assert len(requests_to(checkly, "completion")) == 1
 
 
+@pytest.mark.parametrize(
+    ("given", "least"), [(None, "5"), (None, "1"), ("0", "5"), ("2.5", "5"), ("", "5")], ids=repr
+)
+def test_the_initial_wait(monkeypatch: pytest.MonkeyPatch, given: str | None, least: str) -> None:
+    """Without a setting it is what a deferral takes at least."""
+    monkeypatch.setenv("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", least)
+    if given is not None:
+        monkeypatch.setenv("AIRFLOW__CHECKLY__INITIAL_WAIT", given)
+    rent = int(least) + 5 if AIRFLOW_V_3_1_PLUS else 2
+    assert initial_wait() == (float(given) if given else rent)
+
+
+@pytest.mark.parametrize("given", ["soon", "-1", "nan", "inf", "10 s"])
+def test_an_initial_wait_that_makes_no_sense(
+    checkly: Emulator, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    """It is refused before any request."""
+    monkeypatch.setenv("AIRFLOW__CHECKLY__INITIAL_WAIT", given)
+    with pytest.raises(AirflowFailException, match=r"\[checkly\] initial_wait must be"):
+        run_checks(tags="smoke", deferrable=True).execute(context())
+    assert checkly.requests == []
+
+
 def test_a_short_timeout_needs_no_deferral(checkly: Emulator) -> None:
     with pytest.raises(ChecksTimedOut):
         run_checks(check_ids=NEVER_ENDS, deferrable=True, timeout=1).execute(context())
@@ -55,7 +79,7 @@ def test_a_short_timeout_needs_no_deferral(checkly: Emulator) -> None:
 
 def test_an_error_during_the_look_defers(checkly: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """The triggerer continues with the requests."""
-    monkeypatch.setattr("airflow_provider_checkly.base_operator.INITIAL_WAIT_SECONDS", 2)
+    monkeypatch.setenv("AIRFLOW__CHECKLY__INITIAL_WAIT", "2")
     checkly.fail(method="GET", path="completion", status=503, times=None)
     assert defer(run_checks(tags="smoke", deferrable=True)).trigger.session_ids
 
@@ -82,7 +106,7 @@ def test_the_deadline(checkly: Emulator) -> None:
 
 def test_the_shortest_deferral(checkly: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """The scheduler of Airflow 3.1 to 3.3.2 fails tasks that are resumed too soon."""
-    monkeypatch.setattr("airflow_provider_checkly.base_operator.INITIAL_WAIT_SECONDS", 0)
+    monkeypatch.setenv("AIRFLOW__CHECKLY__INITIAL_WAIT", "0")
     monkeypatch.setenv("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", "5")
     trigger = defer(run_checks(tags="smoke", deferrable=True)).trigger
     hold = 8 if AIRFLOW_V_3_1_PLUS else 0

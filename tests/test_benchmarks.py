@@ -105,6 +105,34 @@ def test_a_limit_of_the_twin_counts_a_sliding_minute(load: Callable[[str], Any])
     assert (counts.requests, counts.refused) == (4, 1)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "late", "slot"),
+    [(4, [1, 2], 5), (10, [1, 2], 11), (12, [9, 11], 13), (17.5, [3.5, 5.5], 13), (60, [3, 5], 13)],
+)
+def test_what_a_session_costs(
+    load: Callable[[str], Any], seconds: float, late: list[float], slot: float
+) -> None:
+    """One that ends soon after the deferral is held back; one that ends before costs a slot meanwhile."""
+    costs = load("short_checks").Costs((1, 2), (3, 5), slot_here=1, slot_deferred=3, hold=8)
+    assert costs.late(seconds, 10) == late
+    assert costs.slot(seconds, 10) == slot
+
+
+def test_the_default_initial_wait_reaches_the_goal(load: Callable[[str], Any]) -> None:
+    short_checks = load("short_checks")
+    best = {wait: short_checks.over_both(short_checks.KNOWN, wait) for wait in (5, 10)}
+    assert best[10] < short_checks.GOAL < best[5]
+
+
+def test_the_legs_of_a_task_are_read_from_the_scheduler_s_log(load: Callable[[str], Any]) -> None:
+    ids = ["01a21367-2586-703d-8c3c-d18af2550dcb", "01a21367-1d9e-7113-9986-93f97a33631b"]
+    line = "2026 [info ] Workload finished [supervisor] duration={} exit_code=0 final_state=x workload_id={}"
+    found = load("airflow_runs").legs_by_task(
+        "\n".join(line.format(*each) for each in zip((1.5, 2), ids, strict=True))
+    )
+    assert found == {ids[0]: [1.5], ids[1]: [2.0]}
+
+
 def test_the_share_of_imports_is_read_from_pythons_log(load: Callable[[str], Any]) -> None:
     log = (
         "import time: self [us] | cumulative | imported package\n"

@@ -77,6 +77,7 @@ SESSION_KINDS: Final[dict[KindName, SessionKind]] = {
 }
 
 UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+CONTAINERS: Final = (dict, list)
 MAX_DEPTH: Final = 100
 """Levels of nested JSON; Airflow's recursive serializers fail at some hundreds."""
 SLOW_CHECK_TYPES: Final = (("BROWSER", "MULTI_STEP"), ("AGENTIC", "PLAYWRIGHT"))
@@ -110,10 +111,13 @@ def _number(word: str) -> float:
     raise ValueError(f"{word} is not valid JSON")
 
 
+_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_number, parse_float=_number)
+
+
 def _json(response: Response, kind: type[T], name: str) -> T:
     try:
         text = response.body.decode("utf-8")
-        value: Json = json.loads(text, object_pairs_hook=_unique, parse_constant=_number, parse_float=_number)
+        value: Json = _decoder.decode(text)
     except (ValueError, RecursionError) as error:
         fault = f"readable JSON ({type(error).__name__}: {error})"
     else:
@@ -153,7 +157,7 @@ def moment(value: Json) -> float | None:
         return None
 
 
-def _text(session: JsonObject, field: str, source: str) -> str:
+def _text(session: JsonObject, field: str, source: object) -> str:
     value = session.get(field)
     if isinstance(value, str) and value:
         return value
@@ -161,18 +165,19 @@ def _text(session: JsonObject, field: str, source: str) -> str:
 
 
 def _depth(value: Json) -> int:
-    depth, layer = 0, [value]
+    depth = 0
+    layer: list[dict[str, Json] | list[Json]] = [[value]]
     while layer:
         depth += 1
-        layer = [inner for each in layer for inner in _members(each)]
+        layer = [inner for each in layer for inner in _members(each) if isinstance(inner, CONTAINERS)]
     return depth
 
 
-def _members(value: Json) -> Iterable[Json]:
-    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+def _members(value: dict[str, Json] | list[Json]) -> Iterable[Json]:
+    return value.values() if isinstance(value, dict) else value
 
 
-def checked_session(value: Json, source: str, kind: SessionKind = CHECK_SESSION) -> JsonObject:
+def checked_session(value: Json, source: object, kind: SessionKind = CHECK_SESSION) -> JsonObject:
     """Return a session that has valid ids and a known status.
 
     :param source: the request, for the error.

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from airflow_provider_checkly.api import models
@@ -139,9 +140,10 @@ class Polling:
         """
         fresh_until = self.clock() + NOT_FOUND_GRACE
         turn = deque(self.unfinished)
+        completion = cache(endpoints.completion)
         pause = 0.0
         while turn and (left := deadline - self.clock() - pause) >= 1:
-            answer = yield Poll(endpoints.completion(turn[0], self._hold(left)), pause, left)
+            answer = yield Poll(completion(turn[0], self._hold(left)), pause, left)
             pause = self._pause_after(answer, deadline, fresh_until)
             if not isinstance(answer, dict):
                 turn.rotate(-1)

@@ -29,6 +29,8 @@ def shortened(text: str, most: int) -> str:
 
 def _printable(text: str) -> str:
     """Return a text without colours, control characters and changes of the text direction."""
+    if text.isprintable():
+        return text
     visible = ANSI_SEQUENCE.sub("", text)
     return "".join(mark if mark.isprintable() or mark in JOINERS else " " for mark in visible)
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import aiohttp
@@ -49,6 +49,7 @@ MAX_INLINE_BYTES: Final = 128 * 1024
 CHUNK_BYTES: Final = 64 * 1024
 MIN_REDACTED: Final = 8
 """Characters of a key that is replaced in responses; real keys are much longer."""
+_timeout = lru_cache(16)(aiohttp.ClientTimeout)
 
 
 class TlsAdapter(HTTPAdapter):
@@ -89,12 +90,12 @@ def _check_size(request: Request, body: bytearray) -> None:
 
 def open_session(url: str, headers: Mapping[str, str]) -> requests.Session:
     """Return a session for one host; of the environment, only proxies and certificates count."""
+    context, proxy = environment.tls_context(), environment.proxy_for(url)
     session = requests.Session()
     session.trust_env = False
     session.headers.update(headers)
-    session.headers["Accept-Encoding"] = environment.ENCODINGS
-    session.mount("https://", TlsAdapter(environment.tls_context()))
-    if proxy := environment.proxy_for(url):
+    session.mount("https://", TlsAdapter(context))
+    if proxy:
         session.proxies = {"http": proxy, "https": proxy}
     return session
 
@@ -149,7 +150,7 @@ async def _aexchange(
         request.method,
         yarl.URL(url, encoded=True),
         json=request.body,
-        timeout=aiohttp.ClientTimeout(total=limit, sock_connect=CONNECT_SECONDS),
+        timeout=_timeout(total=limit, sock_connect=CONNECT_SECONDS),
         allow_redirects=False,
         proxy=proxy,
     ) as answer:

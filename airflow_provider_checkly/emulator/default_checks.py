@@ -1,6 +1,6 @@
 """The default checks: what an emulator has that was given none, with ids that never change.
 
-Two tags are made for gates: every check of `deploy-gate` passes, after 6 to 10 seconds; `deploy-gate-broken`
+Two tags are made for gates: every check of `deploy-gate` passes, after 6 to 20 seconds; `deploy-gate-broken`
 has one more, which fails. Beware of a trigger without a target: one of the suites never ends. The heartbeat
 is not run but pinged at `/ping/<its id>`. Two checks run on schedule, too: the database port always passes,
 the DNS of the shop fails for a minute every four minutes.
@@ -57,7 +57,7 @@ ROWS: Final[tuple[Row, ...]] = (
     ("Regression suite", "PLAYWRIGHT", "never", 1, 0, (EU,), "e2e-stuck", ""),
     ("Shop suite", "PLAYWRIGHT", "passed", 6, 0, (EU,), f"e2e checkout {GATE}", "shop"),
     ("Search API", "API", "passed", 8, 0, (EU,), f"api slow {GATE}", "web"),
-    ("Sign-up flow", "MULTI_STEP", "passed", 10, 0, (EU, US), f"checkout {GATE}", "shop"),
+    ("Sign-up flow", "MULTI_STEP", "passed", 20, 0, (EU, US), f"checkout {GATE}", "shop"),
     ("Payment API", "API", "failed", 4, 1, (EU, US), "deploy-gate-broken", "shop"),
     ("Database port", "TCP", "passed", 0.5, 0, (EU,), "production infra", ""),
     ("Shop DNS", "DNS", "passed", 0.5, 0, (EU,), "infra", ""),

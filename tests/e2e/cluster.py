@@ -29,6 +29,8 @@ QUICKER: Final = {
     # So is one whose message a killed worker had fetched, instead of 10 to 12 minutes.
     "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "100",
     "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "10",
+    # A gate defers soon.
+    "AIRFLOW__CHECKLY__INITIAL_WAIT": "5",
 }
 """The settings that are not Airflow's defaults, whatever the deployment."""
 GIVEN_UP: Final = threading.Event()

@@ -128,7 +128,7 @@ def test_the_default_fleet_keeps_its_promises() -> None:
     gate = [check for check in DEFAULT_CHECKS if "deploy-gate" in check.tags]
     broken = [check for check in DEFAULT_CHECKS if "deploy-gate-broken" in check.tags]
     assert {check.outcome for check in gate} == {"passed"}
-    assert all(6 <= check.seconds <= 10 for check in gate)
+    assert all(6 <= check.seconds <= 20 for check in gate)
     assert [check.outcome for check in broken if check not in gate] == ["failed"]
     assert [check.id for check in DEFAULT_CHECKS] == [
         f"c0000000-0000-4000-8000-{number:012}" for number in range(1, len(DEFAULT_CHECKS) + 1)
