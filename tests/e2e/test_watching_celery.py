@@ -27,7 +27,7 @@ SCENARIOS: Final = [
     waiting.kill_the_setup,
     waiting.kill_a_deployment,
     waiting.kill_the_teardown,
-    watching.four_kills,
+    watching.two_kills,
 ]
 
 

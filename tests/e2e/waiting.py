@@ -81,11 +81,12 @@ def kill_a_deployment(stage: Stage) -> None:
 def kill_the_teardown(stage: Stage) -> None:
     """The teardown is killed after Checkly has deleted the window: its retry copes with that."""
     with stage.ledger.scenario("SIGKILL of the teardown after its window was deleted") as entry:
-        run_id = "killed-teardown"
-        stage.checkly.fail(method="DELETE", path="maintenance-windows", processed=True, delay=60)
+        run_id, before = "killed-teardown", _deletes(stage)
+        stage.checkly.fail(method="DELETE", path="maintenance-windows", processed=True, status=500)
+        stage.checkly.fail(method="DELETE", path="maintenance-windows", delay=60)
         stage.airflow.api.trigger("deploy", run_id, {})
         assert eventually(LIMIT, lambda: _pid(stage, run_id, "loud")), "the teardown has no process"
-        assert eventually(LIMIT, lambda: _deletes(stage)), "nothing was deleted"
+        assert eventually(LIMIT, lambda: _deletes(stage) > before + 1), "nothing was deleted"
         stage.airflow.kill_task(_pid(stage, run_id, "loud"))
         assert eventually(LIMIT, lambda: stage.airflow.api.state("deploy", run_id) in {"success", "failed"})
         state = stage.airflow.api.state("deploy", run_id)

@@ -22,7 +22,7 @@ POLL: Final = 2.0
 WINDOW: Final = 2 * POLL + 3.5
 """Seconds after an event in which a killed triggerer has not yet stored it, so that it comes again."""
 KILL_AFTER: Final = (0.0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-TAKEN_OVER: Final = 25
+TAKEN_OVER: Final = 45
 """Seconds after which a frozen triggerer has lost its triggers to another one."""
 LIMIT: Final = 120.0
 
@@ -211,9 +211,9 @@ def twenty_kills(stage: Stage) -> None:
     kill_after_reading(stage, [delay for delay in KILL_AFTER for _ in range(2)])
 
 
-def four_kills(stage: Stage) -> None:
-    """Some of the delays."""
-    kill_after_reading(stage, KILL_AFTER[2::2])
+def two_kills(stage: Stage) -> None:
+    """Two of the delays."""
+    kill_after_reading(stage, KILL_AFTER[3::4])
 
 
 def kill_after_reading(stage: Stage, delays: Sequence[float]) -> None:

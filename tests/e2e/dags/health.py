@@ -69,7 +69,9 @@ with DAG("deploy", schedule=None, max_active_runs=200):
         retries=2,
         retry_delay=timedelta(seconds=1),
     ).as_setup()
-    loud = ChecklyDeleteMaintenanceWindowOperator(task_id="loud", window_id=window.output, retries=2)
+    loud = ChecklyDeleteMaintenanceWindowOperator(
+        task_id="loud", window_id=window.output, retries=2, retry_delay=timedelta(seconds=1)
+    )
 
     @task(retries=0)
     def release(**context: Any) -> None:
