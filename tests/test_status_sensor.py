@@ -290,6 +290,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"for_seconds": True}, "for_seconds must be seconds"),
     ({"for_seconds": 2, "timeout": 2}, "for_seconds=2 must be below the timeout"),
     ({"for_seconds": 1, "mode": "reschedule"}, "cannot be combined with mode='reschedule'"),
+    ({"for_seconds": 1, "exponential_backoff": True}, "cannot be combined with exponential_backoff"),
     ({"deferrable": "yes"}, "deferrable must be True or False"),
 ]
 
