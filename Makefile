@@ -22,7 +22,7 @@ export AIRFLOW_HOME := $(WORK)/airflow
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 export COVERAGE_FILE := $(WORK)/coverage
 
-.PHONY: help venv test cli ui browser e2e e2e-quick e2e-pins matrix bench bench-quick bench-pins lint audit types format docs docs-build pictures demo examples airflow live soak pins build check-dist workflows clean
+.PHONY: help venv test cli ui browser e2e e2e-quick e2e-pins matrix bench bench-quick bench-pins lint audit types format docs docs-build pictures demo examples airflow live trace soak pins build check-dist workflows clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-9s %s\n", $$1, $$2 }' Makefile
@@ -127,6 +127,9 @@ pictures: ## Take the pictures of docs/images from a whole Airflow (Debian's pac
 
 airflow: venv ## Leave Airflow's UI, the example DAGs and a local Checkly running, until Ctrl-C
 	$(BIN)/python scripts/playground.py
+
+trace: venv ## Print the functions that a deferred run goes through, file by file
+	@$(BIN)/python scripts/trace.py
 
 live: venv ## Compare the real Checkly with the emulator (CHECKLY_ACCOUNT_ID, CHECKLY_API_KEY; it changes nothing)
 	$(BIN)/python scripts/live.py

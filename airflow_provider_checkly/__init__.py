@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 __version__ = "0.1.0"
-GUIDES = (
-    *("index", "connection", "operators", "sensors", "gates", "health", "watchers", "maintenance"),
-    *("heartbeats", "hook", "recipes"),
-)
+GUIDES = "index connection operators sensors gates health watchers maintenance heartbeats hook recipes"
 
 SHOW_TAB = {
     "description": (
@@ -49,7 +46,7 @@ def get_provider_info() -> dict[str, object]:
             {
                 **integration,
                 "external-doc-url": "https://www.checklyhq.com/docs",
-                "how-to-guide": [f"/docs/{page}.md" for page in GUIDES],
+                "how-to-guide": [f"/docs/{page}.md" for page in GUIDES.split()],
                 "logo": "/integration-logos/checkly.svg",
                 "tags": ["service"],
             }

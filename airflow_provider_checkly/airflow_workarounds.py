@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_checkly.api.http import JsonObject
+
+log = logging.getLogger(__name__)
 
 SETTLING_SECONDS: Final = 3.0
 DEFER_TIMEOUT_ERRORS: Final = frozenset({"Trigger timeout", "Trigger/execution timeout"})
@@ -36,6 +40,14 @@ def min_deferral_seconds() -> float:
     if not AIRFLOW_V_3_1_PLUS:
         return 0.0
     return float(conf.getint("workers", "min_heartbeat_interval", fallback=0) + SETTLING_SECONDS)
+
+
+async def hold_back(not_before: float, max_hold_seconds: float) -> None:
+    """Wait until a deferral has lasted as long as `min_deferral_seconds` says. Delete with it."""
+    pause = min(max(0.0, not_before - time.time()), max_hold_seconds)
+    if pause:
+        log.debug("Holding the event back for %.1f s; see min_deferral_seconds.", pause)
+        await asyncio.sleep(pause)
 
 
 async def shield_from_repeated_cancels(work: Coroutine[Any, Any, None]) -> None:
@@ -94,14 +106,15 @@ def template_dag(dag: Any) -> Any:
     return dag if hasattr(dag, "get_template_env") else None
 
 
-def asset_stores(store: Any) -> list[Any]:
-    """Return the state store of each asset of a watcher.
+def asset_stores(trigger: Any) -> list[Any]:
+    """Return the state store of each asset of a watcher; none before Airflow 3.3.
 
     Airflow 3.3: watchers with equal arguments on several assets are one trigger, whose store then refuses
     `aget` and `aset`. Delete once it takes several assets.
 
-    :param store: `asset_state_store` of the trigger, None before 3.3.
+    :param trigger: of the watcher; its attribute `asset_state_store` exists since 3.3.
     """
+    store = getattr(trigger, "asset_state_store", None)
     if store is None:
         return []
     by_asset = [*getattr(store, "_by_name", {}).values(), *getattr(store, "_by_uri", {}).values()]

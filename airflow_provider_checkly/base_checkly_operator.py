@@ -42,9 +42,6 @@ NO_TRIGGERER: Final = (
     "No triggerer reported in time. Is a triggerer running? `airflow jobs check --job-type TriggererJob` "
     "tells."
 )
-GATE_KEY: Final = "gate"
-REPORT_KEY: Final = "report"
-SLACK_REPORT_KEY: Final = "report_slack"
 
 
 class BaseChecklyOperator(BaseOperator):
@@ -120,20 +117,16 @@ class BaseChecklyOperator(BaseOperator):
         """Push what is known, and let each error leave the task as Airflow should handle it."""
         try:
             yield
-        except AirflowNotFoundException as error:
-            unknown = InvalidInput(str(error))
-            skip = self._skips_on(unknown)
-            self._push_reports(context, Evaluation(error=unknown), skipped=skip)
-            if skip:
-                raise AirflowSkipException(str(error)) from error
-            raise
-        except ChecklyError as error:
+        except (AirflowNotFoundException, ChecklyError) as caught:
+            error = caught if isinstance(caught, ChecklyError) else InvalidInput(str(caught))
             skip = self._skips_on(error)
             known = self._evaluation
             evaluation = known if known and known.error is error else Evaluation(error=error)
             self._push_reports(context, evaluation, skipped=skip)
             if skip:
                 log.warning("Skipping instead of failing: %s", error)
+            elif error is not caught:
+                raise
             leaving = to_airflow_exception(error, skip=skip, retry=self._may_retry(error))
             is_gate = isinstance(error, ChecksFailed | ChecksTimedOut)
             raise leaving.with_traceback(None if is_gate else error.__traceback__) from error.__cause__
@@ -142,9 +135,9 @@ class BaseChecklyOperator(BaseOperator):
         """Push XCom `gate`, `report` and `report_slack`."""
         results = self._failed_results
         values: JsonObject = {
-            GATE_KEY: presentation.to_json(evaluation, failure_text.reasons(results), skipped=skipped),
-            REPORT_KEY: failure_text.markdown(evaluation.message, results),
-            SLACK_REPORT_KEY: failure_text.slack(evaluation.message, results),
+            "gate": presentation.to_json(evaluation, failure_text.reasons(results), skipped=skipped),
+            "report": failure_text.markdown(evaluation.message, results),
+            "report_slack": failure_text.slack(evaluation.message, results),
         }
         for key, value in events.json_safe(values).items():
             context["ti"].xcom_push(key=key, value=value)

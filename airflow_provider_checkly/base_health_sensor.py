@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from airflow.providers.common.compat.sdk import PokeReturnValue
 
-from airflow_provider_checkly import arguments, events
+from airflow_provider_checkly import arguments
 from airflow_provider_checkly.airflow_workarounds import first_start, min_deferral_seconds
 from airflow_provider_checkly.base_checkly_operator import DEFER_TIMEOUT_BUFFER
 from airflow_provider_checkly.base_sensor import BaseChecklySensor
-from airflow_provider_checkly.exceptions import ChecklyError, ChecksTimedOut, InvalidInput
+from airflow_provider_checkly.exceptions import ChecklyError, InvalidInput
 from airflow_provider_checkly.gate.health import (
     HEALTH_WORDS,
     HealthResult,
@@ -23,10 +23,14 @@ from airflow_provider_checkly.gate.health import (
     number_of_checks,
     unhealthy_checks,
 )
+from airflow_provider_checkly.health_trigger import (
+    ChecklyHealthTrigger,
+    health_from_event,
+    health_to_event,
+)
 from airflow_provider_checkly.health_wait import MAX_GAP, HealthWait
 from airflow_provider_checkly.links import LINK_KEY, ChecklyCheckLink
 from airflow_provider_checkly.shared_reads import RETRY_SECONDS
-from airflow_provider_checkly.triggers import ChecklyHealthTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,6 +73,7 @@ class BaseHealthSensor(BaseChecklySensor):
         self.for_seconds = arguments.seconds_or_zero(for_seconds, "for_seconds")
         self.deferrable = deferrable
         timeout = arguments.positive_seconds(self.timeout, "timeout")
+        arguments.positive_seconds(self.poke_interval, "poke_interval")
         if self.for_seconds >= timeout:
             raise InvalidInput(f"for_seconds={for_seconds!r} must be below the timeout, {timeout:g} s.")
         if self.for_seconds and mode == "reschedule" and not deferrable:
@@ -87,17 +92,15 @@ class BaseHealthSensor(BaseChecklySensor):
     def execute_complete(self, context: Context, event: object) -> Json:
         """Conclude from the event of the trigger."""
         with self._task_errors(context):
-            return self._conclude(context, events.health_from_event(event))
-
-    def _prepare(self, context: Context) -> None:
-        self._get_wait(context)
+            return self._conclude(context, health_from_event(event))
 
     def _get_wait(self, context: Context) -> HealthWait:
         """Return the wait of this process; it remembers for how long the checks have been healthy."""
         if self._wait is None:
             target = arguments.selection(self.check_ids, self.tags, all_checks=self.all_checks)
             requirement = Requirement(frozenset(self.healthy), self._since(context) if self.fresh else None)
-            self._wait = HealthWait(target, requirement, self.for_seconds, MAX_GAP * self._interval)
+            gap = MAX_GAP * self._interval
+            self._wait = HealthWait(target, requirement, self.for_seconds, gap, is_own_time=self.fresh)
         return self._wait
 
     def _since(self, context: Context) -> float:
@@ -116,7 +119,8 @@ class BaseHealthSensor(BaseChecklySensor):
                 raise
             log.warning("%s The next look is in %s s.", error, self._interval)
             wait.interrupt()
-            return replace(self._known, missing_seconds=self.for_seconds, error=error)
+            self._known = replace(self._known, missing_seconds=self.for_seconds, error=error)
+            return self._known
         self._known = result
         if result.unhealthy:
             log.info(
@@ -169,7 +173,7 @@ class BaseHealthSensor(BaseChecklySensor):
 
         :raises ChecklyError: they are not, or could not be read.
         """
-        result = events.health_from_event(events.health_to_event(result))
+        result = health_from_event(health_to_event(result))
         page = self.hook.settings.check_page
         requirement = Requirement(frozenset(self.healthy), 0 if self.fresh else None)
         self._evaluation = evaluation = evaluate_health(result, requirement, self.for_seconds, page)
@@ -181,6 +185,5 @@ class BaseHealthSensor(BaseChecklySensor):
         self._push_reports(context, evaluation)
         return [each.to_json() | {"link": page(each.check_id)} for each in result.checks]
 
-    def _timed_out(self, text: str) -> ChecksTimedOut:
-        reasons = unhealthy_checks(self._known) or "no look succeeded"
-        return ChecksTimedOut(f"{text} Not healthy: {reasons}.")
+    def _time_out(self, context: Context) -> Json:
+        return self._conclude(context, self._known)

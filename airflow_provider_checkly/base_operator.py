@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, cast
 
 from airflow.providers.common.compat.sdk import conf
@@ -134,17 +135,17 @@ class BaseSessionOperator(BaseChecklyOperator):
 
     def _evaluate(self, result: WaitResult) -> Evaluation:
         """Evaluate the gate; tags are read only if they could turn a failure into a warning."""
-        requested, filtered = self._requested
-        evaluation = evaluate(self.gate, result, requested=requested, filtered=filtered)
+        requested, filtered = self._target.check_ids, bool(self._target.tags)
+        decide = partial(evaluate, self.gate, result, requested=requested, filtered=filtered)
+        evaluation = decide()
         if not (self.gate.warn_only_tags and isinstance(evaluation.error, ChecksFailed)):
             return evaluation
-        tags = failure_report.tags_of(self.hook, evaluation.failing)
-        return evaluate(self.gate, result, requested=requested, filtered=filtered, tags=tags)
+        return decide(tags=failure_report.tags_of(self.hook, evaluation.failing))
 
-    @property
-    def _requested(self) -> tuple[Sequence[str], bool]:
-        """The ids of the checks that must run, and whether tags may exclude some of them."""
-        return (), False
+    @cached_property
+    def _target(self) -> arguments.Target:
+        """The checks that must run, and the tags that may exclude some of them."""
+        return arguments.Target((), ())
 
     def _conclude(self, context: Context, result: WaitResult) -> list[JsonObject]:
         """Return the sessions of a passed gate.
@@ -152,7 +153,7 @@ class BaseSessionOperator(BaseChecklyOperator):
         :raises ChecklyError: the gate did not pass, or could not be evaluated.
         """
         if result.sessions is None:
-            result = events.with_sessions(result, self.hook.read_sessions(result.ids, self.kind))
+            result = replace(result, sessions=tuple(self.hook.read_sessions(result.ids, self.kind)))
         self._evaluation = evaluation = self._explain_not_run(self._evaluate(result))
         error = evaluation.error
         self._label_mapped_task(context, result.sessions or ())
@@ -193,10 +194,11 @@ class BaseSessionOperator(BaseChecklyOperator):
 
     def _label_mapped_task(self, context: Context, sessions: Sequence[JsonObject]) -> None:
         """Show a mapped task in the UI by the names of its checks, unless the DAG has a label for it."""
-        values = cast("dict[str, Any]", context)
+        values, index = cast("dict[str, Any]", context), context["ti"].map_index
+        if index is None or index < 0:
+            return
         values["checkly_checks"] = one_line(", ".join(map(models.label, sessions)), MAX_LABEL)
-        index = context["ti"].map_index
-        if index is not None and index >= 0 and values.get("map_index_template") is None:
+        if values.get("map_index_template") is None:
             values["map_index_template"] = "{{ checkly_checks }}"
 
     def _push_link(self, context: Context, sessions: Sequence[JsonObject]) -> None:

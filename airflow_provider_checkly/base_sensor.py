@@ -43,7 +43,6 @@ class BaseChecklySensor(BaseChecklyOperator, BaseSensorOperator):
     def execute(self, context: Context) -> Json:
         """Wait as `deferrable` and `mode` say."""
         with self._task_errors(context):
-            self._prepare(context)
             self._until = self._deadline(context, self.timeout)
             if self.deferrable:
                 return self._look_or_defer(context)
@@ -66,9 +65,6 @@ class BaseChecklySensor(BaseChecklyOperator, BaseSensorOperator):
                     raise known from known.__cause__
             raise
         return found
-
-    def _prepare(self, context: Context) -> None:
-        """Refuse arguments that cannot work, before any request."""
 
     def _look_or_defer(self, context: Context) -> Json:
         """Return the value of the sensor.
@@ -99,14 +95,6 @@ class BaseSessionSensor(BaseSessionOperator, BaseChecklySensor):
         super().__init__(mode=mode, poke_interval=poke_interval, **kwargs)
         arguments.positive_seconds(self.timeout, "timeout")
 
-    @property
-    def _given_ids(self) -> object:
-        """The ids as the DAG author gave them."""
-        return getattr(self, self.kind.ids_key)
-
-    def _prepare(self, context: Context) -> None:  # noqa: ARG002 - for status sensors
-        self._get_polling()
-
     def _look_or_defer(self, context: Context) -> Json:
         return self._value(context, self._look_then_defer(self._get_polling(), self._until, initial_wait()))
 
@@ -133,14 +121,14 @@ class BaseSessionSensor(BaseSessionOperator, BaseChecklySensor):
     def _get_polling(self) -> Polling:
         """Return the wait of this process; it remembers sessions between pokes."""
         if self._polling is None:
-            ids = arguments.session_ids(self._given_ids, self.kind.ids_key)
+            ids = arguments.session_ids(getattr(self, self.kind.ids_key), self.kind.ids_key)
             self._polling = Polling(self.kind, ids)
         return self._polling
 
     def _value(self, context: Context, result: WaitResult) -> Json:
         """Conclude; return one session if one id was given as a string, else a list."""
         sessions = events.sessions_for_xcom(self._conclude(context, result))
-        given = self._given_ids
+        given = getattr(self, self.kind.ids_key)
         is_single = isinstance(given, str) and not given.strip().startswith("[")
         return sessions[0] if is_single else [*sessions]
 

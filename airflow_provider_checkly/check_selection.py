@@ -69,12 +69,16 @@ def select(target: Target, account_size: int = USUAL_ACCOUNT_SIZE) -> Reads[dict
     found = yield from list_checks(target.tags)
     active = {str(each.get("id")).lower(): each for each in found if each.get("activated") is not False}
     if not active:
-        which = f"the tags {[list(group) for group in target.tags]}" if target.tags else "this account"
-        raise NoMatchingChecks(
-            f"No active check matches {which}; {len(found)} deactivated ones do. A list of tags means AND.",
-            status=NO_MATCH_STATUS,
-        )
+        raise NoMatchingChecks(_no_match(target.tags, len(found)), status=NO_MATCH_STATUS)
     return dict(active)
+
+
+def _no_match(groups: Sequence[Sequence[str]], deactivated: int) -> str:
+    which = f"the tags {[list(group) for group in groups]}" if groups else "this account"
+    others = f" ({deactivated} deactivated)" if deactivated else ""
+    has_comma = any("," in tag for group in groups for tag in group)
+    hint = " A comma is part of a tag; use a list of tags." if has_comma else ""
+    return f"No active check matches {which}{others}. A list of tags means AND.{hint}"
 
 
 def _by_id(check_ids: Sequence[str], account_size: int) -> Reads[dict[str, JsonObject | None]]:

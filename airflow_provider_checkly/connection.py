@@ -10,14 +10,14 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
 
-from airflow_provider_checkly.api import endpoints
+from airflow_provider_checkly.api.endpoints import SessionEndpoints
 from airflow_provider_checkly.api.http import Credentials, JsonObject, path
 from airflow_provider_checkly.exceptions import InvalidInput
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
-    from airflow_provider_checkly.api.endpoints import ApiVersion, SessionEndpoints
+    from airflow_provider_checkly.api.endpoints import ApiVersion
     from airflow_provider_checkly.api.models import SessionKind
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class Settings:
 
     def sessions(self, kind: SessionKind) -> SessionEndpoints:
         """Return the endpoints of a session kind."""
-        return endpoints.of_sessions(kind, self.api_version)
+        return SessionEndpoints(kind, self.api_version)
 
     def check_page(self, check_id: str) -> str:
         """Return the address of a check in Checkly's app; its documentation shows the form in examples."""

@@ -6,16 +6,16 @@ import base64
 import json
 import logging
 import re
-from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
+
+from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_checkly import exceptions
 from airflow_provider_checkly.api import models
 from airflow_provider_checkly.api.polling import WaitResult
-from airflow_provider_checkly.api.text import one_line, quoted
+from airflow_provider_checkly.api.text import quoted
 from airflow_provider_checkly.exceptions import ChecklyError, ChecklyRefused, ChecklyUnreadable
-from airflow_provider_checkly.gate.health import CheckHealth, HealthResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,8 +26,6 @@ log = logging.getLogger(__name__)
 
 EVENT_VERSION: Final = 1
 MAX_EVENT_BYTES: Final = 64 * 1024
-MAX_ERROR_BYTES: Final = 16 * 1024
-"""What an event keeps free for all but its checks."""
 MAX_PLAIN_IDS: Final = 500
 MAX_DEFERRED_SESSIONS: Final = 2_000
 """More do not fit into the arguments of a trigger, which MySQL limits to 65,535 encrypted bytes."""
@@ -41,6 +39,18 @@ ERROR_TYPES: Final[dict[str, type[ChecklyError]]] = {
     for name, kind in vars(exceptions).items()
     if isinstance(kind, type) and issubclass(kind, ChecklyError)
 }
+
+
+class ChecklyEvent(TriggerEvent):
+    """An event with a short `repr`, which the triggerer logs: of lists and texts, only the length."""
+
+    def __repr__(self) -> str:
+        parts = (
+            (key, len(each) if isinstance(each, list | str) else each) for key, each in self.payload.items()
+        )
+        return f"ChecklyEvent<{', '.join(f'{key}={each}' for key, each in parts)}>"
+
+    __str__ = __repr__
 
 
 def pack_ids(ids: Sequence[str]) -> list[str] | str:
@@ -73,7 +83,7 @@ def to_event(result: WaitResult) -> JsonObject:
         "session_ids": pack_ids(result.ids),  # type: ignore[dict-item]  # a list of str is JSON
         "unfinished": [index[each] for each in result.unfinished],
         "late": result.late,
-        "error": None if result.error is None else _error_fields(result.error),
+        "error": None if result.error is None else error_fields(result.error),
         "sessions": None,
     }
     sessions: list[Json] = [*(result.sessions or ())]
@@ -116,56 +126,13 @@ def from_event(event: object) -> WaitResult:
                 None if sessions is None else tuple(map(_session, sessions)),
                 tuple(ids[number] for number in unfinished),
                 late,
-                None if error is None else _error(error),
+                None if error is None else read_error(error),
             )
     raise ChecklyUnreadable(f"{SOURCE} cannot be read: {quoted(repr(event))}.")
 
 
 def _is_index(number: object, ids: Sequence[str]) -> bool:
     return isinstance(number, int) and number in range(len(ids))
-
-
-def health_to_event(result: HealthResult) -> JsonObject:
-    """Return the payload of an event about the health of checks: JSON below 64 KiB, healthy checks last."""
-    event: JsonObject = {
-        "version": EVENT_VERSION,
-        "count": result.count,
-        "unhealthy": result.unhealthy,
-        "missing_seconds": result.missing_seconds,
-        "late": result.late,
-        "error": None if result.error is None else _error_fields(result.error),
-    }
-    rows = (json_safe(each.to_json() | {"name": one_line(each.name)}) for each in result.checks)
-    return event | {"checks": [*fitting(rows, MAX_EVENT_BYTES - MAX_ERROR_BYTES)]}
-
-
-def health_from_event(event: object) -> HealthResult:
-    """Return the result that an event about the health of checks holds.
-
-    :raises ChecklyUnreadable: it is not an event of our trigger.
-    """
-    match event:
-        case {
-            "version": 1,
-            "checks": [*rows],
-            "count": int(count),
-            "unhealthy": int(unhealthy),
-            "missing_seconds": int() | float() as missing,
-            "late": bool(late),
-            "error": None | {"type": str(), "text": str(), "status": int()} as error,
-        }:
-            checks = tuple(map(_health, rows))
-            return HealthResult(
-                checks, count, unhealthy, missing, late, None if error is None else _error(error)
-            )
-    raise ChecklyUnreadable(f"{SOURCE} cannot be read: {quoted(repr(event))}.")
-
-
-def _health(row: object) -> CheckHealth:
-    names = {field.name for field in fields(CheckHealth)}
-    if isinstance(row, dict) and row.keys() == names and all(isinstance(each, str) for each in row.values()):
-        return CheckHealth(**row)
-    raise ChecklyUnreadable(f"{SOURCE} holds a check that cannot be read: {quoted(repr(row))}.")
 
 
 def fitting(rows: Iterable[JsonObject], size: int) -> Iterator[JsonObject]:
@@ -180,31 +147,24 @@ def fitting(rows: Iterable[JsonObject], size: int) -> Iterator[JsonObject]:
 def _ids(packed: Sequence[Any] | str) -> tuple[str, ...]:
     """Return ids, () if they cannot be read."""
     try:
-        return _uuids(unpack_ids(packed))
+        return tuple(dict.fromkeys(models.uuid(each, SOURCE) for each in unpack_ids(packed)))
     except (ValueError, ChecklyError):
         return ()
-
-
-def _uuids(values: Sequence[Any]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(models.uuid(value, SOURCE) for value in values))
 
 
 def _session(session: Json) -> JsonObject:
     return models.checked_session(session, SOURCE, models.kind_of(session))
 
 
-def _error_fields(error: ChecklyError) -> JsonObject:
+def error_fields(error: ChecklyError) -> JsonObject:
+    """Return an error as an event holds it."""
     return {"type": type(error).__name__, "text": str(error), "status": getattr(error, "status", 0)}
 
 
-def _error(fields: Mapping[str, Any]) -> ChecklyError:
+def read_error(fields: Mapping[str, Any]) -> ChecklyError:
+    """Return the error that an event holds."""
     kind, text = ERROR_TYPES.get(fields["type"], ChecklyError), fields["text"]
     return kind(text, status=fields["status"]) if issubclass(kind, ChecklyRefused) else kind(text)
-
-
-def with_sessions(result: WaitResult, sessions: Sequence[JsonObject]) -> WaitResult:
-    """Return a result with sessions that were read again, since the event was too small for them."""
-    return replace(result, sessions=tuple(sessions))
 
 
 def json_safe(value: JsonObject) -> JsonObject:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.arguments import Target
     from airflow_provider_checkly.gate.health import AccountStatuses
 
+log = logging.getLogger(__name__)
+
 SELECTION_SECONDS: Final = 600.0
 """How long a wait keeps the list of the checks that have its tags."""
 MAX_GAP: Final = 3
@@ -33,6 +36,7 @@ class HealthWait:
     :param for_seconds: for how long the checks must have been healthy, as far as looks can tell.
     :param max_gap: seconds between two looks, above which nothing is known of the time between them.
     :param clock: wall-clock time in seconds.
+    :param is_own_time: whether `since` of the requirement is by this machine's clock, and not by Checkly's.
     """
 
     target: Target
@@ -40,6 +44,7 @@ class HealthWait:
     for_seconds: float = 0
     max_gap: float = math.inf
     clock: Callable[[], float] = time.time
+    is_own_time: bool = False
     _checks: Mapping[str, JsonObject | None] = field(default_factory=dict)
     _read_at: float = -math.inf
     _healthy_since: float | None = None
@@ -51,6 +56,7 @@ class HealthWait:
         :raises NoMatchingChecks: no active check has the tags.
         """
         statuses: AccountStatuses = yield get_account_statuses()
+        self._adopt_clock(statuses.clock_lead)
         ids = self.target.check_ids
         result = assess({check_id: {} for check_id in ids}, statuses, self.requirement)
         if not result.unhealthy:
@@ -60,6 +66,15 @@ class HealthWait:
     def interrupt(self) -> None:
         """Start the duration anew, since a look failed and nothing is known of that time."""
         self._healthy_since = None
+
+    def _adopt_clock(self, lead: float) -> None:
+        """Convert `since` to Checkly's clock, by which statuses are dated; only once, as time goes on."""
+        since, self.is_own_time = self.requirement.since if self.is_own_time else None, False
+        if since is not None and lead:
+            log.warning(
+                "This machine's clock differs from Checkly's by %.0f s; fresh=True allows for it.", -lead
+            )
+            self.requirement = replace(self.requirement, since=since + lead)
 
     def _assess_selected(self, statuses: AccountStatuses) -> Reads[HealthResult]:
         keep = CONFIRM_SECONDS if self.target.check_ids else SELECTION_SECONDS

@@ -165,17 +165,13 @@ class ChecklyHook(ChecklyStatusHook):
         :return: the session as it started.
         :raises NoMatchingChecks: no active check matches; nothing was started.
         """
-        return cast("TestSession", self.start_test_session(timeout, **options))
-
-    def start_test_session(self, timeout: float, **options: Unpack[TestSessionOptions]) -> JsonObject:
-        """Start a test session; whether each requested check runs is left to the caller."""
         target = test_session_options.selected_checks(options)
         body = test_session_options.build_trigger_body(**options)
-        return self._trigger(endpoints.trigger_test_session(body), target, timeout)
+        return cast("TestSession", self._trigger(endpoints.trigger_test_session(body), target, timeout))
 
     def get_test_session(self, test_session_id: str) -> TestSession:
         """Read a test session (`GET /v1/test-sessions/{id}`)."""
-        return cast("TestSession", self.send(endpoints.of_sessions(TEST_SESSION).get(test_session_id)))
+        return cast("TestSession", self.send(self.settings.sessions(TEST_SESSION).get(test_session_id)))
 
     def get_test_session_completion(
         self, test_session_id: str, max_wait_seconds: int = 30
@@ -203,7 +199,7 @@ class ChecklyHook(ChecklyStatusHook):
 
         :param timeout: seconds for which the request is repeated.
         """
-        self.send(endpoints.of_sessions(TEST_SESSION).cancel(test_session_id), timeout)
+        self.send(self.settings.sessions(TEST_SESSION).cancel(test_session_id), timeout)
 
     # Either kind of session
 

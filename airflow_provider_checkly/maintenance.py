@@ -11,7 +11,8 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_checkly import arguments
 from airflow_provider_checkly.api.models import moment
-from airflow_provider_checkly.exceptions import ChecklyError, ChecklyNotFound, InvalidInput
+from airflow_provider_checkly.api.text import quoted
+from airflow_provider_checkly.exceptions import ChecklyError, ChecklyNotFound, ChecklyUnreadable, InvalidInput
 from airflow_provider_checkly.hooks import ChecklyHook
 from airflow_provider_checkly.task_exceptions import as_airflow_exceptions
 
@@ -112,14 +113,14 @@ class ChecklyCreateMaintenanceWindowOperator(BaseOperator):
                 **ends,
                 **scope,
             }
-            window = self._find(marker) if context["ti"].try_number > 1 else None
-            if window is None:
-                window = self._create(body, marker)
+            window_id = self._find(marker) if context["ti"].try_number > 1 else None
+            if window_id is None:
+                window_id = self._create(body, marker)
             else:
-                log.info("An earlier try has opened window %s; extending it.", window["id"])
-                window = self.hook.update_maintenance_window(int(window["id"]), ends | scope)
-        log.info("Maintenance window %s is open until %s: %s.", window["id"], ends["endsAt"], _words(scope))
-        return int(window["id"])
+                log.info("An earlier try has opened window %d; extending it.", window_id)
+                self.hook.update_maintenance_window(window_id, ends | scope)
+        log.info("Maintenance window %d is open until %s: %s.", window_id, ends["endsAt"], _words(scope))
+        return window_id
 
     def _scope(self) -> JsonObject:
         """Return what the window applies to.
@@ -146,27 +147,24 @@ class ChecklyCreateMaintenanceWindowOperator(BaseOperator):
         name = f"Airflow: {ti.dag_id} {ti.run_id}" if self.name is None else arguments.word(self.name, "name")
         return name[:MAX_NAME]
 
-    def _create(self, body: JsonObject, marker: str) -> MaintenanceWindow:
+    def _create(self, body: JsonObject, marker: str) -> int:
         """Create the window; if Checkly may have done so although the request failed, look for it."""
         try:
-            return self.hook.create_maintenance_window(body)
+            return _id(self.hook.create_maintenance_window(body))
         except ChecklyError as error:
             if not error.maybe_processed:
                 raise
             log.warning("%s Looking whether Checkly has opened the window.", error)
-            if (window := self._find(marker)) is None:
+            if (window_id := self._find(marker)) is None:
                 raise
-            return window
+            return window_id
 
-    def _find(self, marker: str) -> MaintenanceWindow | None:
+    def _find(self, marker: str) -> int | None:
         """Return the newest window of this task that has not ended."""
         now = datetime.now(UTC).timestamp()
-        own = [
-            window
-            for window in self.hook.list_maintenance_windows()
-            if (window.get("description") or "").endswith(marker) and (moment(window["endsAt"]) or 0) > now
-        ]
-        return max(own, key=lambda window: window["id"], default=None)
+        own = [window for window in self.hook.list_maintenance_windows() if _is_marked(window, marker)]
+        ids = [_id(window) for window in own if (moment(window.get("endsAt")) or 0) > now]
+        return max(ids, default=None)
 
 
 class ChecklyDeleteMaintenanceWindowOperator(BaseOperator):
@@ -226,6 +224,18 @@ def _words(scope: JsonObject) -> str:
     return "; ".join(f"{text} {', '.join(map(str, v))}" if isinstance(v, list) else text for text, v in given)
 
 
+def _is_marked(window: MaintenanceWindow, marker: str) -> bool:
+    description = window.get("description")
+    return isinstance(description, str) and description.strip().endswith(marker)
+
+
+def _id(window: MaintenanceWindow) -> int:
+    found: object = window.get("id")
+    if isinstance(found, int) and not isinstance(found, bool):
+        return found
+    raise ChecklyUnreadable(f"Checkly's answer has no id of a maintenance window: {quoted(repr(window))}.")
+
+
 def _window_id(value: object) -> int:
     text = str(value).strip()
     if isinstance(value, bool) or not text.isdecimal():
@@ -241,9 +251,9 @@ def _marker(context: Context) -> str:
     """Return a line that tells one task instance from all others, whatever its try."""
     ti = context["ti"]
     index = "" if ti.map_index is None or ti.map_index < 0 else f"[{ti.map_index}]"
-    return f"Opened by Airflow: {ti.dag_id}.{ti.task_id}{index} {ti.run_id}"[-MAX_MARKER:]
+    return f"Opened by Airflow: DAG {ti.dag_id}, task {ti.task_id}{index}, run {ti.run_id}"[-MAX_MARKER:]
 
 
-def _with_marker(description: str | None, marker: str) -> str:
-    text = f"{description.strip()[: MAX_DESCRIPTION - len(marker) - 2]}\n\n" if description else ""
-    return f"{text}{marker}"
+def _with_marker(description: object, marker: str) -> str:
+    text = "" if description in (None, "None") else str(description).strip()
+    return f"{text[: MAX_DESCRIPTION - len(marker) - 2]}\n\n{marker}" if text else marker

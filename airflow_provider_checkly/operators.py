@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from airflow_provider_checkly import arguments, test_session_options
 from airflow_provider_checkly.api import models
+from airflow_provider_checkly.arguments import Target
 from airflow_provider_checkly.availability import ChecklyAvailabilityOperator
 from airflow_provider_checkly.base_checkly_operator import DEFERRABLE
 from airflow_provider_checkly.base_run_operator import BaseRunOperator
@@ -16,6 +16,7 @@ from airflow_provider_checkly.maintenance import (
     ChecklyCreateMaintenanceWindowOperator,
     ChecklyDeleteMaintenanceWindowOperator,
 )
+from airflow_provider_checkly.test_session_options import checked_strategy, resolve_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -70,58 +71,22 @@ class ChecklyRunChecksOperator(BaseRunOperator):
     kind = models.CHECK_SESSION
     template_fields: Sequence[str] = ("checkly_conn_id", "check_ids", "tags")
 
-    def __init__(
-        self,
-        *,
-        check_ids: str | Iterable[str] | None = None,
-        tags: Tags | None = None,
-        all_checks: bool = False,
-        refresh_cache: bool = False,
-        wait_for_completion: bool = True,
-        deferrable: bool = DEFERRABLE,
-        timeout: float | timedelta = 3600,
-        fail_on: FailStatus | Iterable[FailStatus] | None = None,
-        gate: Gate | None = None,
-        fail_fast: bool = False,
-        on_no_match: Literal["fail", "skip"] = "fail",
-        soft_fail: bool = False,
-        cancel_on_kill: bool = True,
-        reattach: bool = True,
-        retry_failed: bool = False,
-        explain: bool = True,
-        root_cause_analysis: bool = False,
-        checkly_conn_id: str = ChecklyHook.default_conn_name,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            check_ids=check_ids, tags=tags, all_checks=all_checks, refresh_cache=refresh_cache,
-            wait_for_completion=wait_for_completion, deferrable=deferrable, timeout=timeout, fail_on=fail_on,
-            gate=gate, fail_fast=fail_fast, on_no_match=on_no_match, soft_fail=soft_fail,
-            cancel_on_kill=cancel_on_kill, reattach=reattach, retry_failed=retry_failed, explain=explain,
-            root_cause_analysis=root_cause_analysis, checkly_conn_id=checkly_conn_id, **kwargs,
-        )  # fmt: skip
-
-    def _start(self, context: Context, until: float) -> list[JsonObject]:  # noqa: ARG002 - for test sessions
-        target = arguments.target(self.check_ids, self.tags, all_checks=self.all_checks)
-        return self.hook.start_check_sessions(
-            target, refresh_cache=self.refresh_cache, timeout=until - time.time()
-        )
-
-    def _start_again(
+    def _start(
         self,
         context: Context,  # noqa: ARG002 - for test sessions
         until: float,
         earlier: Sequence[JsonObject],
         failed: Sequence[JsonObject],
     ) -> list[JsonObject]:
-        """Trigger the failed checks; each check keeps its place, with its newest session."""
-        log.info("Triggering %d failed check(s) again.", len(failed))
-        target = arguments.Target([str(session["checkId"]) for session in failed], [])
+        """Trigger all checks, or those that failed; each check keeps its place, with its newest session."""
+        if failed:
+            log.info("Triggering %d failed check(s) again.", len(failed))
+        target = Target([str(each["checkId"]) for each in failed], []) if failed else self._target
         started = self.hook.start_check_sessions(
             target, refresh_cache=self.refresh_cache, timeout=until - time.time()
         )
         newest = {str(session["checkId"]): session for session in (*earlier, *started)}
-        return list(newest.values())
+        return [*newest.values()] if failed else started
 
 
 class ChecklyRunTestSessionOperator(BaseRunOperator):
@@ -209,15 +174,13 @@ class ChecklyRunTestSessionOperator(BaseRunOperator):
             cancel_on_kill=cancel_on_kill, reattach=reattach, retry_failed=retry_failed, explain=explain,
             root_cause_analysis=root_cause_analysis, checkly_conn_id=checkly_conn_id, **kwargs,
         )  # fmt: skip
-        self.run_location, self.name, self.metadata = run_location, name, metadata
-        self.environment_variables = environment_variables
-        self.secret_environment_variables = secret_environment_variables
-        self.allow_deactivated, self.retry_strategy = allow_deactivated, retry_strategy
-        test_session_options.retry_strategy(retry_strategy)
+        self.run_location, self.name, self.environment_variables = run_location, name, environment_variables
+        self.secret_environment_variables, self.metadata = secret_environment_variables, metadata
+        self.allow_deactivated, self.retry_strategy = allow_deactivated, checked_strategy(retry_strategy)
 
-    def _start(self, context: Context, until: float) -> list[JsonObject]:
+    def _start(self, context: Context, until: float, *_: Sequence[JsonObject]) -> list[JsonObject]:
         secrets = self.secret_environment_variables or {}
-        session = self.hook.start_test_session(
+        session = self.hook.trigger_test_session(
             until - time.time(),
             name=_session_name(context) if self.name is None else self.name,
             run_location=self.run_location,
@@ -225,15 +188,13 @@ class ChecklyRunTestSessionOperator(BaseRunOperator):
             tags=self.tags,
             all_checks=self.all_checks,
             environment_variables=self.environment_variables or {},
-            secret_environment_variables=test_session_options.resolve_secrets(
-                secrets, "secret_environment_variables"
-            ),
+            secret_environment_variables=resolve_secrets(secrets, "secret_environment_variables"),
             retry_strategy=self.retry_strategy,
             metadata=_metadata(context) if self.metadata is None else self.metadata,
             allow_deactivated=self.allow_deactivated,
             refresh_cache=self.refresh_cache,
         )
-        return [session]
+        return [cast("JsonObject", session)]
 
 
 def _session_name(context: Context) -> str:

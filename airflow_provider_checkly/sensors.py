@@ -56,16 +56,10 @@ class ChecklyCheckSessionSensor(BaseSessionSensor):
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            deferrable=deferrable,
-            fail_on=fail_on,
-            gate=gate,
-            mode=mode,
-            poke_interval=poke_interval,
-            explain=explain,
-            root_cause_analysis=root_cause_analysis,
-            checkly_conn_id=checkly_conn_id,
+            deferrable=deferrable, fail_on=fail_on, gate=gate, mode=mode, poke_interval=poke_interval,
+            explain=explain, root_cause_analysis=root_cause_analysis, checkly_conn_id=checkly_conn_id,
             **kwargs,
-        )
+        )  # fmt: skip
         self.check_session_ids = arguments.as_list(check_session_ids)
 
 
@@ -103,16 +97,10 @@ class ChecklyTestSessionSensor(BaseSessionSensor):
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            deferrable=deferrable,
-            fail_on=fail_on,
-            gate=gate,
-            mode=mode,
-            poke_interval=poke_interval,
-            explain=explain,
-            root_cause_analysis=root_cause_analysis,
-            checkly_conn_id=checkly_conn_id,
+            deferrable=deferrable, fail_on=fail_on, gate=gate, mode=mode, poke_interval=poke_interval,
+            explain=explain, root_cause_analysis=root_cause_analysis, checkly_conn_id=checkly_conn_id,
             **kwargs,
-        )
+        )  # fmt: skip
         self.test_session_ids = arguments.as_list(test_session_ids)
 
 

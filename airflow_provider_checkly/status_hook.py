@@ -38,7 +38,9 @@ class ChecklyStatusHook(ChecklyBaseHook):
         """
         from airflow_provider_checkly.api import transport
 
-        with transport.requests_sender(self.settings.credentials, READ_TIMEOUT_MARGIN) as sender:
+        settings = self.settings
+        sender_of = transport.requests_sender(settings.credentials, READ_TIMEOUT_MARGIN)
+        with self._named(settings), sender_of as sender:
             return reads.run(steps, partial(transport.send, sender, retry_seconds=retry_seconds))
 
     # Checks

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import math
 import time
 from dataclasses import KW_ONLY, dataclass, fields
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
@@ -38,6 +41,36 @@ CLASS_PATH: Final = "airflow_provider_checkly.triggers.ChecklyCheckStatusTrigger
 SETTLE_SECONDS: Final = 3.0
 """How long an event may be on its way to Airflow's database."""
 STORE_KEY: Final = "checkly_statuses"
+REMIND_SECONDS: Final = 600.0
+"""How often the same trouble is logged, as long as it lasts."""
+
+
+@dataclass(slots=True)
+class Trouble:
+    """What went wrong last: a wrong key is logged once in a while, and not at every look."""
+
+    _kind: object = None
+    _logged_at: float = -math.inf
+
+    def report(self, error: Exception) -> None:
+        """Log an error, unless one of its kind was logged lately; with a traceback if it is unexpected."""
+        kind, now = (type(error), getattr(error, "status", None)), time.monotonic()
+        if kind == self._kind and now - self._logged_at < REMIND_SECONDS:
+            return
+        self._kind, self._logged_at = kind, now
+        unexpected = None if isinstance(error, ChecklyError | AirflowNotFoundException) else error
+        log.warning(
+            "A look at Checkly's statuses failed, and may fail again: %s The watcher goes on looking; what "
+            "changes meanwhile is not lost.",
+            error,
+            exc_info=unexpected,
+        )
+
+    def over(self) -> None:
+        """Log that a look succeeded, after one that did not."""
+        if self._kind is not None:
+            log.info("Checkly's statuses can be read again.")
+        self._kind = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +88,8 @@ class ChecklyCheckStatusTrigger(BaseEventTrigger):
     The payload holds `check_id`, `name`, `status`, `previous_status`, `location`, `result_id`, `link` and
     `updated_at`. The first look causes no events. On Airflow 3.3+, all watchers of a connection share one
     request per interval, and what was seen survives restarts; before, changes during a restart are missed.
-    A watcher never ends: errors are logged, also a wrong key, and the next look comes an interval later.
+    A watcher never ends: errors are logged, also a wrong key, and the next look comes an interval later. What
+    was seen is kept per asset, connection and choice of checks: with another choice, the first look is new.
 
     :param check_ids: UUIDs of checks.
     :param tags: a list means AND, a list of lists OR of ANDs; `!tag` negates; read every ten minutes.
@@ -101,16 +135,15 @@ class ChecklyCheckStatusTrigger(BaseEventTrigger):
     @classmethod
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[StatusSnapshot]:
         """Yield the statuses of all checks, at every interval, for ever."""
-        hook, interval = ChecklyHook(kwargs["checkly_conn_id"]), kwargs["poll_interval"]
+        hook, interval, trouble = ChecklyHook(kwargs["checkly_conn_id"]), kwargs["poll_interval"], Trouble()
         while True:
             try:
                 statuses = await shared_reads(hook, _all_statuses(), max_age(interval))
                 snapshot = StatusSnapshot(statuses, await hook.load_settings())
             except Exception as error:  # noqa: BLE001 - a watcher that ends is started again at once, for ever
-                log.warning(
-                    "Checkly's statuses were not read: %s The next look is in %.0f s.", error, interval
-                )
+                trouble.report(error)
             else:
+                trouble.over()
                 yield snapshot
             await asyncio.sleep(until_next_tick(interval))
 
@@ -118,15 +151,14 @@ class ChecklyCheckStatusTrigger(BaseEventTrigger):
         self, shared_stream: AsyncIterator[StatusSnapshot]
     ) -> AsyncIterator[TriggerEvent]:
         """Yield the events of this watcher."""
+        trouble = Trouble()
         async for snapshot in shared_stream:
             try:
                 payloads = await self._payloads(snapshot)
-            except ChecklyError as error:
-                log.warning("%s This look was left out.", error)
+            except Exception as error:  # noqa: BLE001 - a watcher that ends is started again at once, for ever
+                trouble.report(error)
                 continue
-            except Exception:  # a watcher that ends is started again at once, for ever
-                log.exception("This look was left out.")
-                continue
+            trouble.over()
             for each in payloads:
                 log.info("%s became %s.", each["name"], each["status"])
                 yield TriggerEvent(each)
@@ -166,11 +198,19 @@ class ChecklyCheckStatusTrigger(BaseEventTrigger):
             listed = await shared_reads(ChecklyHook(self.checkly_conn_id), steps, SELECTION_SECONDS)
             self._tagged = [str(check["id"]).lower() for check in listed]
             self._tagged_at = time.monotonic()
+            if not self._tagged:
+                log.warning("No check has the tags %s: there is nothing to watch yet.", self.tags)
         return self._tagged
 
+    @property
+    def _store_key(self) -> str:
+        """The key of this watcher: an asset may have several, of other checks."""
+        chosen = json.dumps([self.checkly_conn_id, self.check_ids, self.tags])
+        return f"{STORE_KEY}_{sha256(chosen.encode()).hexdigest()[:16]}"
+
     async def _recall(self) -> None:
-        for store in asset_stores(self.asset_state_store):
-            memory = StatusMemory.from_json(await store.aget(STORE_KEY))
+        for store in asset_stores(self):
+            memory = StatusMemory.from_json(await store.aget(self._store_key))
             if memory.has_baseline:
                 self._memory = memory
                 break
@@ -179,8 +219,8 @@ class ChecklyCheckStatusTrigger(BaseEventTrigger):
 
     async def _store_if_due(self) -> None:
         if self._to_store is not None and time.monotonic() >= self._store_after:
-            for store in asset_stores(self.asset_state_store):
-                await store.aset(STORE_KEY, self._to_store)
+            for store in asset_stores(self):
+                await store.aset(self._store_key, self._to_store)
             self._to_store = None
 
 

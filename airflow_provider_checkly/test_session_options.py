@@ -65,7 +65,7 @@ def _variables(value: object, argument: str) -> dict[str, str]:
     return found
 
 
-def retry_strategy(value: Mapping[str, Any] | None) -> JsonObject | None:
+def checked_strategy(value: Mapping[str, Any] | None) -> JsonObject | None:
     """Return a retry strategy.
 
     :raises InvalidInput: its type is not FIXED, LINEAR, EXPONENTIAL or SINGLE_RETRY.
@@ -115,7 +115,7 @@ def build_trigger_body(**options: Unpack[TestSessionOptions]) -> JsonObject:
     target = selected_checks(options)
     optional: JsonObject = {
         "environmentVariables": _environment(options),
-        "retryStrategy": retry_strategy(options.get("retry_strategy")),
+        "retryStrategy": checked_strategy(options.get("retry_strategy")),
         "metadata": _metadata(options.get("metadata", {})),
     }
     return {

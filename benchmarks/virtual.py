@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_checkly.api.endpoints import of_sessions
+from airflow_provider_checkly.api.endpoints import SessionEndpoints
 from airflow_provider_checkly.api.http import Request, Response
 from airflow_provider_checkly.api.models import CHECK_SESSION
 from airflow_provider_checkly.api.polling import Polling
@@ -132,7 +132,7 @@ async def noticed(checkly: Checkly, sender: AsyncSender, session_id: str, end: f
     """Wait for a session; return how late its end was noticed, in seconds."""
     checkly.ends[session_id] = end
     polling = Polling(CHECK_SESSION, [session_id], clock=checkly.loop.time)
-    await arun(polling.steps(of_sessions(CHECK_SESSION), end + 10**6), sender)
+    await arun(polling.steps(SessionEndpoints(CHECK_SESSION), end + 10**6), sender)
     del checkly.ends[session_id]
     return checkly.loop.now - end
 

@@ -82,6 +82,10 @@ class Rest:
         dag = self._ask("GET", f"/dags/{dag_id}", absent={})
         return dag.get("is_paused") is False and not dag.get("has_import_errors")
 
+    def unpause(self, dag_id: str) -> bool:
+        """Let a DAG be scheduled; return whether it is read."""
+        return self._ask("PATCH", f"/dags/{dag_id}", {"is_paused": False}, absent=None) is not None
+
     def trigger(self, dag_id: str, run_id: str, conf: dict[str, Any]) -> None:
         """Start a run; its id keeps a repeated request from starting two."""
         body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}

@@ -103,11 +103,39 @@ def test_an_answer_that_cannot_be_read_is_never_green(account: Emulator, body: A
 
 
 @pytest.mark.parametrize(
-    "body", [[], [None], [{"availability": 100}], [{"checkId": SHOP, "availability": "100"}]]
+    "body",
+    [
+        [],
+        [None],
+        [{"availability": 100}],
+        [{"checkId": CART, "availability": 100}],
+        *(
+            [{"checkId": SHOP, "availability": each}]
+            for each in ("100", None, True, [100], 100.1, 9950, -1, 10**400)
+        ),
+        [{"checkId": SHOP, "availability": 99}, {"checkId": SHOP.upper(), "availability": 100}],
+    ],
+    ids=lambda body: str(body)[:90],
 )
 def test_an_answer_without_the_check_is_never_green(account: Emulator, body: Any) -> None:
     account.fail(path="analytics", body=body)
     with pytest.raises(ChecksFailed, match="no availability is known"):
+        operator().execute(context())
+
+
+@pytest.mark.parametrize("p95", [None, -1, "5", True, 10**400, [5]], ids=lambda value: str(value)[:10])
+def test_a_response_time_that_cannot_be_is_never_green(account: Emulator, p95: Any) -> None:
+    account.fail(path="analytics", body=[{"checkId": SHOP, "availability": 100, "responseTime_p95": p95}])
+    with pytest.raises(ChecksFailed, match="no response time is known"):
+        operator(max_p95_response_time=1000).execute(context())
+
+
+@pytest.mark.parametrize(
+    ("availability", "text"), [(99.499999, "99.499999 % is below 99.5 %"), (0.995, "0.995 % is below")]
+)
+def test_a_narrow_miss_is_shown_as_one(account: Emulator, availability: float, text: str) -> None:
+    account.fail(path="analytics", body=[{"checkId": SHOP, "availability": availability}])
+    with pytest.raises(ChecksFailed, match=text):
         operator().execute(context())
 
 
@@ -146,7 +174,12 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"min_availability": "99.5"}, "min_availability must be a number above 0"),
     ({"min_availability": True}, "min_availability must be a number above 0"),
     ({"min_availability": float("nan")}, "min_availability must be a number above 0"),
-    ({"max_p95_response_time": -1}, "max_p95_response_time must be milliseconds"),
+    ({"min_availability": -5}, "min_availability must be a number above 0"),
+    ({"min_availability": float("inf")}, "min_availability must be a number above 0"),
+    *(
+        ({"max_p95_response_time": each}, "max_p95_response_time must be milliseconds")
+        for each in (-1, 0, "500", True, float("nan"), float("inf"), 10**400)
+    ),
     ({"period": "last24Hrs"}, "period must be one of last24Hours"),
     ({"soft_fail": "no"}, "soft_fail must be True or False"),
     ({"check_ids": SHOP, "tags": "shop"}, "not check_ids and tags"),
@@ -154,7 +187,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "text"), BAD, ids=[str(row[0]) for row in BAD])
+@pytest.mark.parametrize(("arguments", "text"), BAD, ids=[str(row[0])[:60] for row in BAD])
 def test_bad_arguments_are_refused_when_the_dag_is_read(arguments: dict[str, Any], text: str) -> None:
     with pytest.raises(InvalidInput, match=text):
         operator(**arguments)

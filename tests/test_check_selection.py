@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -88,15 +89,62 @@ def test_pages_end_without_a_content_range() -> None:
     assert len(reads.run(list_checks([]), send)) == 150
 
 
-@pytest.mark.parametrize(("body", "count"), [([None, {"id": "x"}, None], 1), ([], 0)])
-def test_null_entries_are_left_out(body: list[Any], count: int) -> None:
+PAGES: list[tuple[str, list[tuple[range, str]], int, int]] = [
+    ("one was deleted between two pages", [(range(100), "150"), (range(101, 150), "149")], 4, 149),
+    ("one was added between two pages", [(range(100), "150"), (range(99, 150), "151")], 4, 151),
+    ("the total is too small", [(range(100), "50"), (range(100, 150), "50")], 2, 150),
+    ("the total is not a number", [(range(100), "*"), (range(100, 150), "?")], 2, 150),
+    ("pages are smaller than asked for", [(range(10), "20"), (range(10, 20), "20")], 2, 20),
+]
+
+
+@pytest.mark.parametrize(
+    ("pages", "requests", "count"), [row[1:] for row in PAGES], ids=[r[0] for r in PAGES]
+)
+def test_nothing_is_missed_where_pages_disagree(
+    pages: list[tuple[range, str]], requests: int, count: int
+) -> None:
+    """The pages of the first time; later, the list stays as it is."""
+    sent: list[int] = []
+
     def send(endpoint: Endpoint[Any]) -> Any:
-        return endpoint.read(Account.answer(endpoint.request, 200, body))
+        page = int(dict(endpoint.request.query)["page"])
+        sent.append(page)
+        if len(sent) <= len(pages):
+            ids, total = pages[page - 1]
+        else:
+            ids, total = range(count)[100 * (page - 1) : 100 * page], str(count)
+        items = [{"id": str(number)} for number in ids]
+        headers = {"content-range": f"0-{len(items)}/{total}"}
+        return endpoint.read(Account.answer(endpoint.request, 200, items, headers))
 
     assert len(reads.run(list_checks([]), send)) == count
+    assert len(sent) == requests
 
 
-@pytest.mark.parametrize("body", [{}, "x", None, [1], [["x"]]])
+def test_a_list_that_changes_all_the_time_is_everything_that_was_seen() -> None:
+    sent: list[str] = []
+
+    def send(endpoint: Endpoint[Any]) -> Any:
+        page = dict(endpoint.request.query)["page"]
+        sent.append(page)
+        headers = {"content-range": f"0-1/{6 if page == '1' else 2}"}
+        return endpoint.read(Account.answer(endpoint.request, 200, [{"id": str(len(sent))}], headers))
+
+    assert [each["id"] for each in reads.run(list_checks([]), send)] == ["1", "2", "3", "4", "5", "6"]
+
+
+def test_fewer_checks_than_checkly_says_are_unreadable() -> None:
+    def send(endpoint: Endpoint[Any]) -> Any:
+        items = [{"id": "x"}] if dict(endpoint.request.query)["page"] == "1" else []
+        return endpoint.read(Account.answer(endpoint.request, 200, items, {"content-range": "0-1/2"}))
+
+    with pytest.raises(ChecklyUnreadable, match="there are 2 items, but lists 1"):
+        reads.run(list_checks([]), send)
+    assert len(reads.run(list_checks([["tag"]]), send)) == 1  # the total may count all checks
+
+
+@pytest.mark.parametrize("body", [{}, "x", None, [1], [["x"]], [None, {"id": "x"}], [{"name": "x"}]])
 def test_anything_but_a_list_of_objects_is_unreadable(body: Any) -> None:
     def send(endpoint: Endpoint[Any]) -> Any:
         return endpoint.read(Account.answer(endpoint.request, 200, body))
@@ -131,6 +179,24 @@ def test_ids_are_read_one_by_one_where_the_list_has_more_pages(size: int, listed
 def test_tags_that_match_nothing_are_an_error(groups: list[list[str]]) -> None:
     with pytest.raises(NoMatchingChecks, match="A list of tags means AND"):
         reads.run(select(Target([], groups)), Account().send)
+
+
+@pytest.mark.parametrize(
+    ("groups", "text"),
+    [
+        ([["none"]], "the tags [['none']]. A list of tags means AND."),
+        ([["web,prod"]], "A comma is part of a tag; use a list of tags."),
+    ],
+)
+def test_no_match_says_what_was_asked_for(groups: list[list[str]], text: str) -> None:
+    with pytest.raises(NoMatchingChecks, match=re.escape(text)):
+        reads.run(select(Target([], groups)), Account().send)
+
+
+def test_deactivated_checks_that_match_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TAGS, "e", ["old"])
+    with pytest.raises(NoMatchingChecks, match=r"\(1 deactivated\)"):
+        reads.run(select(Target([], [["old"]])), Account().send)
 
 
 def test_an_account_without_checks_matches_nothing() -> None:

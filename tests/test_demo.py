@@ -103,7 +103,7 @@ def test_the_gate_must_defer() -> None:
 def test_a_trigger_must_have_fired() -> None:
     run = dataclasses.replace(PASSED, log="success")
     assert "no event of a trigger" in runs.faults(run)[0]
-    assert runs.faults(dataclasses.replace(PASSED, log="(ID 1) fired: SessionsEvent<unfinished=0>")) == []
+    assert runs.faults(dataclasses.replace(PASSED, log="(ID 1) fired: ChecklyEvent<unfinished=0>")) == []
 
 
 def test_publishing_decides() -> None:

@@ -6,6 +6,7 @@ import json
 import logging
 import pickle
 import string
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,7 +26,6 @@ from airflow_provider_checkly.events import (
     sessions_for_xcom,
     to_event,
     unpack_ids,
-    with_sessions,
 )
 from airflow_provider_checkly.exceptions import (
     ChecklyAuthError,
@@ -165,7 +165,7 @@ def test_the_size_of_an_event() -> None:
     assert len(json.dumps(event).encode()) < 64 * 1024
     back = from_event(event)
     assert back.sessions is None
-    assert with_sessions(back, waited_for.sessions or ()) == waited_for
+    assert replace(back, sessions=waited_for.sessions) == waited_for
 
 
 def test_the_largest_event() -> None:

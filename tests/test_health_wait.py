@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -28,6 +30,7 @@ class Account:
     deactivated: set[str] = field(default_factory=set)
     checks: list[str] = field(default_factory=lambda: [A, B])
     now: float = 1000.0
+    headers: dict[str, str] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
 
     def wait(self, target: Target = IDS, **arguments: Any) -> HealthWait:
@@ -47,7 +50,7 @@ class Account:
             ]
         else:
             body = [{"id": i, "activated": i not in self.deactivated} for i in self.checks]
-        return endpoint.read(Response(endpoint.request, 200, {}, json.dumps(body).encode()))
+        return endpoint.read(Response(endpoint.request, 200, self.headers, json.dumps(body).encode()))
 
 
 def test_a_look_at_ids_is_one_request_until_the_checks_look_healthy() -> None:
@@ -150,3 +153,20 @@ def test_a_gap_between_looks_starts_the_duration_anew() -> None:
     assert account.look(wait).missing_seconds == 50
     account.now += 51
     assert account.look(wait).missing_seconds == 100
+
+
+MINUTES = 180
+
+
+@pytest.mark.parametrize("lead", [MINUTES, -MINUTES, 0])
+@pytest.mark.parametrize("is_own_time", [True, False])
+def test_fresh_allows_for_another_clock_of_checkly(lead: int, *, is_own_time: bool) -> None:
+    account = Account(headers={"date": formatdate(time.time() + lead)})
+    now = time.time()
+    wait = account.wait(is_own_time=is_own_time)
+    wait.requirement = Requirement(frozenset({"passing"}), since=now)
+    for _ in range(2):
+        account.look(wait)
+    assert wait.requirement.since == pytest.approx(now + (lead if is_own_time else 0), abs=30)
+    assert wait.requirement.since is not None
+    assert wait.requirement.since >= now + (lead if is_own_time else 0) or lead == 0

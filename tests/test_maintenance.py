@@ -77,7 +77,7 @@ def test_a_window_around_a_deployment(account: Emulator, arguments: dict[str, An
     assert ends - starts == timedelta(minutes=30)
     assert abs(datetime.now(UTC) - starts) < timedelta(seconds=60)
     assert window["name"] == "Airflow: dag run"
-    assert window["description"] == "Opened by Airflow: dag.task run"
+    assert window["description"] == "Opened by Airflow: DAG dag, task task, run run"
     (sent,) = (record.body for record in account.requests if record.method == "POST")
     assert "repeatUnit" not in json.dumps(sent)
     delete(window_id)
@@ -104,7 +104,7 @@ def test_name_and_description_may_be_given(account: Emulator) -> None:
     (window,) = windows()
     assert window["name"] == ("Release 7" + "x" * 300)[:200]
     assert window["description"].startswith("yyy")
-    assert window["description"].endswith("\n\nOpened by Airflow: dag.task run")
+    assert window["description"].endswith("\n\nOpened by Airflow: DAG dag, task task, run run")
     assert len(window["description"]) == 2000
     assert account.requests
 
@@ -120,6 +120,26 @@ def test_a_retry_continues_with_its_own_window(account: Emulator) -> None:
     assert after[first]["endsAt"] > before[first]["endsAt"]
     assert after[other] == before[other]
     assert requests(account, WINDOWS, "POST") == 2
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"dag_id": "a.b", "task_id": "c"}, {"dag_id": "a", "task_id": "b.c"}),
+        ({"task_id": "t", "run_id": "x y"}, {"task_id": "t", "run_id": "y"}),
+        ({"task_id": "t", "map_index": 1}, {"task_id": "t", "map_index": 11}),
+        ({"dag_id": "ä"}, {"dag_id": "a"}),
+    ],
+    ids=str,
+)
+def test_a_retry_takes_no_window_of_another_task(
+    account: Emulator, one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    first = create().execute(context(TaskInstance(**one)))
+    assert create().execute(context(TaskInstance(**other, try_number=2))) != first
+    assert create().execute(context(TaskInstance(**one, try_number=2))) == first
+    assert len(windows()) == 2
+    assert account.requests
 
 
 @pytest.mark.parametrize("map_index", [0, 1])
@@ -151,6 +171,10 @@ LOST: list[dict[str, Any]] = [
     {"status": 503, "processed": True},
     {"drop": "after"},
     {"body": "<html>"},
+    {"body": {}, "processed": True},
+    {"body": {"id": None}, "processed": True},
+    {"body": {"id": "x"}, "processed": True},
+    {"body": [], "processed": True},
 ]
 
 
@@ -174,6 +198,16 @@ def test_a_window_that_was_not_opened_is_an_error_that_airflow_retries(
     assert not isinstance(caught.value, AirflowFailException)
     assert windows() == []
     assert requests(account, WINDOWS, "POST") == 1
+
+
+@pytest.mark.parametrize(
+    "changes", [{"description": 5}, {"description": None}, {"endsAt": None}, {"endsAt": 7}]
+)
+def test_windows_of_others_may_hold_anything(account: Emulator, changes: dict[str, Any]) -> None:
+    first = create().execute(context())
+    odd = [{"id": first + 1, "name": "x", "startsAt": "x", "endsAt": "x", **changes}, *windows()]
+    account.fail(method="GET", path="maintenance-windows", body=odd, times=None)
+    assert create().execute(context(TaskInstance(try_number=2))) == first
 
 
 def test_a_429_is_repeated(account: Emulator) -> None:
@@ -218,6 +252,30 @@ def test_a_lost_answer_to_the_deletion_is_no_error(account: Emulator) -> None:
     assert windows() == []
 
 
+@pytest.mark.parametrize(
+    "fault", [{"status": 404, "body": "<html>"}, {"status": 401}, {"status": 302}], ids=str
+)
+def test_the_teardown_fails_where_the_window_may_still_be_open(
+    account: Emulator, fault: dict[str, Any]
+) -> None:
+    window_id = create().execute(context())
+    account.fail(method="DELETE", path="maintenance-windows", times=None, **fault)
+    with pytest.raises(ChecklyRefused):
+        delete(window_id)
+    assert len(windows()) == 1
+
+
+@pytest.mark.parametrize(
+    ("description", "start"), [(5, "5\n\n"), (" ", "Opened"), ("None", "Opened"), ("x ", "x\n\n")]
+)
+def test_what_a_description_may_render_to(account: Emulator, description: Any, start: str) -> None:
+    task = create(description="{{ x }}")
+    task.description = description
+    task.execute(context())
+    assert windows()[0]["description"].startswith(f"{start}")
+    assert account.requests
+
+
 @pytest.mark.parametrize("window_id", ["x", "-1", "1.5", True, [1], {"id": 1}, 1.5])
 def test_a_window_id_that_cannot_be_one_is_refused(account: Emulator, window_id: Any) -> None:
     with pytest.raises(InvalidInput, match="window_id must be the number"):
@@ -234,6 +292,11 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"max_duration": timedelta(days=8)}, "max_duration must be a timedelta"),
     ({"max_duration": -timedelta(hours=1)}, "max_duration must be a timedelta"),
     ({"max_duration": 3600}, "max_duration must be a timedelta"),
+    ({"max_duration": "1h"}, "max_duration must be a timedelta"),
+    ({"max_duration": None}, "max_duration must be a timedelta"),
+    ({"max_duration": float("nan")}, "max_duration must be a timedelta"),
+    ({"max_duration": timedelta.max}, "max_duration must be a timedelta"),
+    ({"max_duration": timedelta(0)}, "max_duration must be a timedelta"),
 ]
 
 

@@ -43,7 +43,7 @@ def schemas() -> list[str]:
 
 @pytest.mark.parametrize("name", schemas())
 def test_provider_info_fits_both_schemas(name: str) -> None:
-    """Pitfalls 49 and 52; the second schema asks for more than a third party's provider info may hold."""
+    """Airflow skips a provider that does not; the second schema also requires what only its own ones have."""
     schema = json.loads((Path(airflow.__file__).parent / name).read_text())
     if name.startswith("provider.yaml"):
         schema = {
@@ -70,7 +70,7 @@ def test_all_that_provider_info_names_is_there() -> None:
 
 
 def test_airflow_lists_hook_and_link() -> None:
-    """Pitfalls 20 and 49."""
+    """With another path or attribute, the form would not offer the connection type."""
     manager = ProvidersManager()
     hook = manager.hooks["checkly"]
     assert hook is not None
@@ -81,7 +81,7 @@ def test_airflow_lists_hook_and_link() -> None:
 
 
 def test_the_form_for_older_airflow() -> None:
-    """Pitfall 49: all three keys, and widgets only where Airflow 2 brings the libraries."""
+    """Airflow 2 fails without all three keys; only it has the libraries for the widgets."""
     behaviour = ChecklyHook.get_ui_field_behaviour()
     assert set(behaviour) == {"hidden_fields", "relabeling", "placeholders"}
     assert behaviour["relabeling"]["password"] == "API key"
@@ -94,7 +94,7 @@ def test_widgets_for_older_airflow() -> None:
 
 
 def test_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pitfall 20: a class attribute, one fixed XCom key, and the link as the task pushed it."""
+    """A class attribute, one fixed XCom key, and the link as the task pushed it."""
     (link,) = ChecklyRunChecksOperator.operator_extra_links
     assert ChecklyCheckSessionSensor.operator_extra_links == (link,)
     assert isinstance(link, ChecklySessionLink)
@@ -116,7 +116,8 @@ FLOORS = [
     {"lineage", "events", "health_wait", "junit", "status_hook", "shared_reads"},
     {"hooks"},
     {"status_watcher"},
-    {"failure_report", "reattach", "maintenance", "triggers"},
+    {"failure_report", "health_trigger", "maintenance", "reattach"},
+    {"triggers"},
     {"failure_text"},
     {"base_checkly_operator"},
     {"base_operator", "availability"},
@@ -175,7 +176,7 @@ def test_the_api_knows_no_airflow_and_the_gate_no_hook() -> None:
 
 
 def test_no_task_is_ended_from_the_trigger() -> None:
-    """Pitfalls 35 and 45: neither TaskFailedEvent and its kin, nor the database."""
+    """A trigger that ended the task itself would skip the evaluation, XCom and retries."""
     names = {name.rpartition(".")[2] for file in ROOT.rglob("*.py") for name in imported(file)}
     assert not names & {"TaskSuccessEvent", "TaskFailedEvent", "TaskSkippedEvent", "StartTriggerArgs"}
 

@@ -20,7 +20,7 @@ from airflow_provider_checkly.triggers import ChecklySessionTrigger
 if TYPE_CHECKING:
     from airflow_provider_checkly.api.endpoints import Endpoint
 
-CHECKS, TESTS = endpoints.of_sessions(CHECK_SESSION), endpoints.of_sessions(TEST_SESSION)
+CHECKS, TESTS = endpoints.SessionEndpoints(CHECK_SESSION), endpoints.SessionEndpoints(TEST_SESSION)
 ENDPOINTS: list[Endpoint[Any]] = [
     CHECKS.get(PASSES),
     CHECKS.completion(PASSES, 30),

@@ -20,6 +20,7 @@ from status_account import ABSENT, CART, CHECKS, NEVER, OFF, READ_ONLY, SHOP, re
 from airflow_provider_checkly.emulator import Emulator
 from airflow_provider_checkly.exceptions import (
     ChecklyAuthError,
+    ChecklyRefused,
     ChecklyUnreadable,
     ChecksTimedOut,
     InvalidInput,
@@ -31,7 +32,12 @@ from airflow_provider_checkly.triggers import ChecklyHealthTrigger
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-WAYS = {"poke": {"mode": "poke", "deferrable": False}, "deferred": {"deferrable": True}}
+WAYS = {
+    "poke": {"mode": "poke", "deferrable": False},
+    "reschedule": {"mode": "reschedule", "deferrable": False},
+    "deferred": {"deferrable": True},
+}
+REMEMBERS = ["poke", "deferred"]
 
 
 @pytest.fixture
@@ -113,9 +119,8 @@ def test_the_time_out_names_what_is_not_healthy(
     assert not ti.xcom["gate"]["passed"]
     assert ti.xcom["report"]
     assert account.requests
-    if way == "deferred":
-        assert count in str(caught.value)
-        assert ti.xcom["checkly_link"]
+    assert count in str(caught.value)
+    assert ti.xcom["checkly_link"]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -125,7 +130,7 @@ def test_soft_fail_skips_on_the_time_out_only(account: Emulator, way: str) -> No
         run(sensor(way, check_ids=CART, timeout=0.7, soft_fail=True), context(ti))
     assert ti.xcom["gate"]["outcome"] == "skipped"
     account.fail(path="check-statuses", status=401, times=None)
-    with pytest.raises(ChecklyAuthError):
+    with pytest.raises(ChecklyAuthError, match=r"does not accept the API key.*connection 'checkly_default'"):
         run(sensor(way, soft_fail=True))
 
 
@@ -149,7 +154,7 @@ def test_fresh_in_reschedule_mode_counts_from_the_first_poke(account: Emulator) 
     assert run(sensor(mode="reschedule", fresh=True, timeout=20), context(Restarted()))
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", REMEMBERS)
 def test_for_seconds_asks_for_health_without_a_break(account: Emulator, way: str) -> None:
     later(0.5, account.set_status, SHOP, "failing")
     later(1.0, account.set_status, SHOP, "passing")
@@ -172,6 +177,15 @@ def test_an_outage_is_waited_out(account: Emulator, way: str, status: int) -> No
     task = sensor(way, timeout=30)
     account.fail(path="check-statuses", status=status, times=2, headers={"Retry-After": "0"})
     assert run(task)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_outage_until_the_deadline_is_an_error_and_no_time_out(account: Emulator, way: str) -> None:
+    account.fail(path="check-statuses", status=503, times=None)
+    ti = TaskInstance()
+    with pytest.raises(ChecklyRefused, match="503"):
+        run(sensor(way, timeout=1, soft_fail=True), context(ti))
+    assert ti.xcom["gate"]["outcome"] == "error"
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -238,6 +252,12 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"fresh": "yes"}, "fresh must be True or False"),
     ({"for_seconds": -1}, "for_seconds must be seconds"),
     ({"for_seconds": "300"}, "for_seconds must be seconds"),
+    ({"for_seconds": float("nan")}, "for_seconds must be seconds"),
+    ({"for_seconds": timedelta(seconds=-1)}, "for_seconds must be seconds"),
+    ({"poke_interval": 0}, "poke_interval must be seconds"),
+    ({"healthy": "Passing"}, "healthy must be"),
+    ({"healthy": {"unknown"}}, "healthy must be"),
+    ({"healthy": [["passing"]]}, "healthy must be"),
     ({"for_seconds": True}, "for_seconds must be seconds"),
     ({"for_seconds": 2, "timeout": 2}, "for_seconds=2 must be below the timeout"),
     ({"for_seconds": 1, "mode": "reschedule"}, "cannot be combined with mode='reschedule'"),
@@ -271,12 +291,6 @@ def test_what_templates_may_render_to_is_refused_before_any_request(
     with pytest.raises(InvalidInput):
         run(sensor(**arguments))
     assert account.requests == []
-
-
-def test_reschedule_mode_frees_the_slot(account: Emulator) -> None:
-    later(0.8, account.set_status, CART, "passing")
-    assert run(sensor(check_ids=CART, mode="reschedule", timeout=20))
-    assert requests(account) > 1
 
 
 def test_the_trigger_stores_all_its_arguments(account: Emulator) -> None:

@@ -44,6 +44,12 @@ class AssetStore:
     failures: int = 0
     on_set: Callable[[], None] = lambda: None
 
+    @property
+    def memory(self) -> Any:
+        """What the only watcher of the asset has stored."""
+        (value,) = self.values.values()
+        return value
+
     async def aget(self, key: str, default: Any = None) -> Any:
         self._fail()
         return self.values.get(key, default)
@@ -76,7 +82,9 @@ def watcher(store: Any = None, **arguments: Any) -> ChecklyCheckStatusTrigger:
     if not {"check_ids", "tags"} & arguments.keys():
         arguments["all_checks"] = True
     trigger: ChecklyCheckStatusTrigger = stored(ChecklyCheckStatusTrigger(poll_interval=POLL, **arguments))
-    trigger.asset_state_store = store
+    vars(trigger).pop("asset_state_store", None)  # as before Airflow 3.3
+    if store is not None:
+        trigger.asset_state_store = store
     return trigger
 
 
@@ -209,11 +217,11 @@ def test_what_was_seen_is_stored_after_its_event_has_left(account: Emulator) -> 
     async def watch() -> None:
         store = AssetStore()
         async with Watching(watcher(store)) as watching:
-            assert store.values["checkly_statuses"] == {"version": 1, "not_passing": {NEVER: "unknown"}}
+            assert store.memory == {"version": 1, "not_passing": {NEVER: "unknown"}}
             store.on_set = lambda: stored_when.append(len(watching.seen))
             account.set_status(SHOP, "failing")
             await watching.polls(4)
-        assert store.values["checkly_statuses"]["not_passing"] == {SHOP: "failing", NEVER: "unknown"}
+        assert store.memory["not_passing"] == {SHOP: "failing", NEVER: "unknown"}
 
     asyncio.run(watch())
     assert stored_when == [1]
@@ -229,7 +237,7 @@ def test_an_event_is_young_for_some_seconds(account: Emulator, monkeypatch: pyte
             assert len(await watching.polls(5)) == 1
         return store
 
-    assert asyncio.run(watch()).values["checkly_statuses"]["not_passing"] == {NEVER: "unknown"}
+    assert asyncio.run(watch()).memory["not_passing"] == {NEVER: "unknown"}
 
 
 def test_two_assets_on_equal_arguments_have_one_memory_each(account: Emulator) -> None:
@@ -243,7 +251,37 @@ def test_two_assets_on_equal_arguments_have_one_memory_each(account: Emulator) -
             return await second.polls()
 
     assert asyncio.run(watch()) == [("Shop", "passing", "failing")]
-    assert one.values == {"checkly_statuses": {"version": 1, "not_passing": {NEVER: "unknown"}}}
+    assert one.memory == {"version": 1, "not_passing": {NEVER: "unknown"}}
+
+
+def test_two_watchers_of_one_asset_have_one_memory_each(account: Emulator) -> None:
+    store = AssetStore()
+
+    async def watch() -> list[tuple[str, str, str]]:
+        async with (
+            Watching(watcher(store, check_ids=SHOP)),
+            Watching(watcher(store, check_ids=CART)) as other,
+        ):
+            for each in (SHOP, CART):
+                account.set_status(each, "failing")
+                await other.polls()
+        async with Watching(watcher(store, check_ids=SHOP)) as again:
+            return await again.polls()
+
+    assert asyncio.run(watch()) == []
+
+
+def test_with_another_choice_of_checks_the_first_look_is_new(account: Emulator) -> None:
+    store = AssetStore()
+
+    async def watch() -> list[tuple[str, str, str]]:
+        account.set_status(CART, "failing")
+        async with Watching(watcher(store, check_ids=SHOP)):
+            pass
+        async with Watching(watcher(store, check_ids=[SHOP, CART])) as second:
+            return await second.polls()
+
+    assert asyncio.run(watch()) == []
 
 
 @pytest.mark.parametrize("failures", [1, 3])
@@ -285,6 +323,58 @@ def test_trouble_is_logged_and_polled_on(
 
     assert asyncio.run(watch()) == [("Shop", "passing", "failing")]
     assert READ_ONLY not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("path", "arguments"),
+    [("check-statuses", {}), ("/v1/checks$", {"tags": "shop"})],
+    ids=["statuses", "tags"],
+)
+def test_trouble_that_lasts_is_logged_once_in_a_while(
+    account: Emulator,
+    path: str,
+    arguments: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    async def watch() -> list[int]:
+        logged = []
+        account.fail(path=path, status=401, times=None)
+        async with Watching(watcher(**arguments)) as watching:
+            await watching.polls(6)
+            logged.append(caplog.text.count("responded 401"))
+            monkeypatch.setattr("airflow_provider_checkly.status_watcher.REMIND_SECONDS", 0)
+            await watching.polls()
+            logged.append(caplog.text.count("responded 401"))
+        return logged
+
+    first, later = asyncio.run(watch())
+    assert first == 1
+    assert later > 1
+
+
+def test_what_is_over_is_logged(account: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    account.fail(path="check-statuses", status=401, times=2)
+
+    async def watch() -> None:
+        async with Watching(watcher()) as watching:
+            await watching.polls(12)
+
+    asyncio.run(watch())
+    assert caplog.text.count("can be read again") == 1
+
+
+def test_tags_that_no_check_has_are_logged(account: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    async def watch() -> None:
+        async with Watching(watcher(tags=["shop", "new"])) as watching:
+            await watching.polls()
+
+    asyncio.run(watch())
+    assert caplog.text.count("No check has the tags [['shop', 'new']]") == 1
+    assert account.requests
 
 
 def test_a_missing_connection_is_logged_and_looked_up_again(

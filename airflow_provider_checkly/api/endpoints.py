@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
 
 from airflow_provider_checkly import exceptions
 from airflow_provider_checkly.api import models
-from airflow_provider_checkly.api.http import Json, JsonObject, Request, Response, path
+from airflow_provider_checkly.api.http import JsonObject, Request, Response, path
 from airflow_provider_checkly.api.text import one_line, quoted
 
 if TYPE_CHECKING:
@@ -30,10 +31,8 @@ MAX_MESSAGE: Final = 2_000
 """Characters of Checkly's message that an error keeps; the event of a trigger includes them."""
 TRIGGER_SECONDS: Final = 60
 """How long Checkly may take to start all requested checks; giving up early could start them twice."""
-ACCEPTED: Final = 202
 ONLY_CHECKLY: Final = frozenset({401, 402, 403, 404})
 """Statuses whose meaning depends on whether Checkly itself responded, and not a proxy."""
-FORBIDDEN: Final = 403
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +74,26 @@ def retry_after(response: Response) -> float | None:
     if value := response.headers.get("retry-after", "").strip():
         seconds = _number(value)
         hint = _date_hint(value) if seconds is None else seconds
-    elif response.status == 429:  # noqa: PLR2004 - other responses may have the header too
+    elif response.status == HTTPStatus.TOO_MANY_REQUESTS:  # others may have the header too
         reset = _number(response.headers.get("x-ratelimit-reset", "").strip())
         hint = None if reset is None else reset - time.time()
     else:
         return None
     return hint if hint is not None and hint >= 0 else None
+
+
+def clock_lead(response: Response) -> float:
+    """Return by how many seconds Checkly's clock is at least ahead of this machine's, by its header `Date`.
+
+    Negative: behind. 0 where the clocks may agree, since `Date` has whole seconds and the response took time.
+    """
+    arrived = time.time()
+    try:
+        said = parsedate_to_datetime(response.headers.get("date", "")).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
+    least, most = said - arrived, said + 1 - (arrived - response.seconds)
+    return most if least > 0 or most < 0 else 0.0
 
 
 def _refusal(response: Response) -> JsonObject:
@@ -112,7 +125,7 @@ def _advice(response: Response, refusal: JsonObject) -> str:
             " That is not an error of Checkly's API: a proxy or another server responded. "
             "Check the host of the connection."
         )
-    if response.status == FORBIDDEN and (role := _needed_role(response.request)):
+    if response.status == HTTPStatus.FORBIDDEN and (role := _needed_role(response.request)):
         return f" This needs an API key with the role {role}."
     if location := response.headers.get("location"):
         return f" It redirects to {quoted(location)}; set the host of the connection to the API itself."
@@ -144,17 +157,8 @@ def read_object(response: Response) -> JsonObject:
     return models.json_object(accept(response))
 
 
-def _read_list(response: Response, field: str) -> list[Json]:
-    found = read_object(response).get(field)
-    if isinstance(found, list):
-        return found
-    raise exceptions.ChecklyUnreadable(
-        f"{response.request}: the response has no list {field!r}: {quoted(response.body)}."
-    )
-
-
 def _read_session(response: Response, kind: SessionKind) -> JsonObject:
-    session = models.checked_session(read_object(response), str(response.request), kind)
+    session = models.checked_session(read_object(response), response.request, kind)
     if models.session_id(session) not in response.request.path.split("/"):
         raise exceptions.ChecklyUnreadable(
             f"{response.request}: the response is about another session: {models.session_id(session)}."
@@ -163,7 +167,7 @@ def _read_session(response: Response, kind: SessionKind) -> JsonObject:
 
 
 def _read_completion(response: Response, kind: SessionKind) -> JsonObject | StillRunning:
-    if response.status == 408:  # noqa: PLR2004 - the documented "still running"
+    if response.status == HTTPStatus.REQUEST_TIMEOUT:  # the documented "still running"
         early = response.seconds < response.request.hold / 2
         return StillRunning(retry_after(response), early, bool(_refusal(response)))
     session = _read_session(response, kind)
@@ -189,10 +193,13 @@ def _triggered() -> Iterator[None]:
 
 def _read_sessions(response: Response) -> list[JsonObject]:
     with _triggered():
-        found = _read_list(response, "sessions")
+        found = read_object(response).get("sessions")
+        if not isinstance(found, list):
+            text = f"{response.request}: the response has no list 'sessions': {quoted(response.body)}."
+            raise exceptions.ChecklyUnreadable(text)
         if not found:
             raise exceptions.NoMatchingChecks(f"{response.request}: Checkly started no session.", status=404)
-        return [models.checked_session(session, str(response.request)) for session in found]
+        return [models.checked_session(session, response.request) for session in found]
 
 
 def _read_nothing(response: Response) -> None:
@@ -204,11 +211,12 @@ class SessionEndpoints:
     """The endpoints of one kind of session; an id that is not a UUID is refused."""
 
     kind: SessionKind
-    version: ApiVersion
+    version: ApiVersion = "v2"
 
-    def _path(self, version: str, session_id: str, *more: str) -> str:
+    def _path(self, version: ApiVersion, session_id: str, *more: str) -> str:
         checked = models.uuid(session_id, f"{self.kind.name.replace(' ', '_')}_id")
-        return path(version, self.kind.path, checked, *more)
+        # test sessions exist in API v1 only
+        return path("v1" if self.kind is models.TEST_SESSION else version, self.kind.path, checked, *more)
 
     def get(self, session_id: str) -> Endpoint[JsonObject]:
         """`GET /v2/check-sessions/{id}`: the current state of a session."""
@@ -235,11 +243,6 @@ class SessionEndpoints:
         return Endpoint(Request("POST", self._path("v1", session_id, "cancel"), body={}), _read_nothing)
 
 
-def of_sessions(kind: SessionKind, version: ApiVersion = "v2") -> SessionEndpoints:
-    """Return the endpoints of a session kind; test sessions exist in API v1 only."""
-    return SessionEndpoints(kind, "v1" if kind is models.TEST_SESSION else version)
-
-
 def target(check_ids: Sequence[str], tags: Sequence[Sequence[str]]) -> JsonObject:
     """Return the `target` of a trigger's request body."""
     ids: JsonObject = {"checkId": list(check_ids)} if check_ids else {}
@@ -262,7 +265,7 @@ def trigger_check_sessions(
 
 def _read_started(response: Response) -> JsonObject:
     with _triggered():
-        return models.checked_session(read_object(response), str(response.request), models.TEST_SESSION)
+        return models.checked_session(read_object(response), response.request, models.TEST_SESSION)
 
 
 def trigger_test_session(body: JsonObject) -> Endpoint[JsonObject]:
@@ -276,7 +279,7 @@ def trigger_test_session(body: JsonObject) -> Endpoint[JsonObject]:
 
 def get_account() -> Endpoint[JsonObject]:
     """`GET /v1/accounts/me`: the account of the credentials."""
-    return Endpoint(Request("GET", path("v1", "accounts", "me")), read_object)
+    return _get("accounts", "me")
 
 
 def _get(*parts: str) -> Endpoint[JsonObject]:
@@ -320,7 +323,7 @@ def trigger_root_cause_analysis(kind: SessionKind, group_id: str) -> Endpoint[Js
 
 def _read_analysis(response: Response) -> JsonObject | None:
     answer = read_object(response)
-    return None if response.status == ACCEPTED else answer
+    return None if response.status == HTTPStatus.ACCEPTED else answer
 
 
 def get_root_cause_analysis(analysis_id: str) -> Endpoint[JsonObject | None]:

@@ -15,8 +15,7 @@ import certifi
 from airflow_provider_checkly.exceptions import ChecklyUnreachable
 
 BUNDLE_VARIABLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-ENCODINGS: Final = "gzip, deflate"
-"""The content encodings that both libraries decode, whatever else is installed."""
+"""Each names a file or a folder."""
 
 
 def proxy_for(url: str) -> str | None:
@@ -39,11 +38,6 @@ def proxy_for(url: str) -> str | None:
     return proxy
 
 
-def named_bundle() -> str | None:
-    """Return the certificate bundle, a file or a folder, that the environment names, None for none."""
-    return next((found for name in BUNDLE_VARIABLES if (found := os.environ.get(name))), None)
-
-
 @cache
 def _tls(bundle: str | None) -> ssl.SSLContext:
     if bundle is None:
@@ -60,7 +54,7 @@ def tls_context() -> ssl.SSLContext:
 
     :raises ChecklyUnreachable: the named bundle cannot be read.
     """
-    bundle = named_bundle()
+    bundle = next((found for name in BUNDLE_VARIABLES if (found := os.environ.get(name))), None)
     try:
         return _tls(bundle)
     except OSError as error:

@@ -83,7 +83,7 @@ class Credentials:
         """Return the headers of every request; they include the key."""
         return {
             "Accept": "application/json",
-            "Accept-Encoding": "gzip, deflate",
+            "Accept-Encoding": "gzip, deflate",  # both libraries decode these, whatever is installed
             "Authorization": f"Bearer {self.api_key}",
             "User-Agent": USER_AGENT,
             "x-checkly-account": self.account_id,

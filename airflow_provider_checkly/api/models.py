@@ -157,7 +157,7 @@ def moment(value: Json) -> float | None:
         return None
 
 
-def _text(session: JsonObject, field: str, source: str) -> str:
+def _text(session: JsonObject, field: str, source: object) -> str:
     value = session.get(field)
     if isinstance(value, str) and value:
         return value
@@ -177,7 +177,7 @@ def _members(value: dict[str, Json] | list[Json]) -> Iterable[Json]:
     return value.values() if isinstance(value, dict) else value
 
 
-def checked_session(value: Json, source: str, kind: SessionKind = CHECK_SESSION) -> JsonObject:
+def checked_session(value: Json, source: object, kind: SessionKind = CHECK_SESSION) -> JsonObject:
     """Return a session that has valid ids and a known status.
 
     :param source: the request, for the error.

@@ -22,6 +22,7 @@ from collections import deque
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -51,7 +52,6 @@ MIN_SHARE: Final = 0.02
 """Part of the full budget that always remains."""
 PAUSE_SECONDS: Final = 5.0
 """Pause of all waits of an account after a 429 without Retry-After."""
-TOO_MANY_REQUESTS: Final = 429
 OVERTIME_SECONDS: Final = 5.0
 """A request may take this much longer than the time that is left for it."""
 
@@ -184,13 +184,13 @@ class SharedClient:
                 return await self._send_in_turn(sender, request, retry_seconds)
         except TimeoutError:
             text = f"{request}: not sent in time; the request budget of the account is used up."
-            raise ChecklyRateLimited(text, status=TOO_MANY_REQUESTS) from None
+            raise ChecklyRateLimited(text, status=HTTPStatus.TOO_MANY_REQUESTS) from None
 
     async def _send_in_turn(self, sender: AsyncSender, request: Request, retry_seconds: float) -> Response:
         async with self._slots:
             sent_at = await self.limiter.turn()
             response = await sender(request, retry_seconds)
-        if response.status == TOO_MANY_REQUESTS:
+        if response.status == HTTPStatus.TOO_MANY_REQUESTS:
             hint = retry_after(response)
             self.limiter.refused(sent_at, PAUSE_SECONDS if hint is None else hint)
         return response

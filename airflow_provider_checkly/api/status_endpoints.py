@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from airflow_provider_checkly.api import models
 from airflow_provider_checkly.api.endpoints import Endpoint, accept, read_object
-from airflow_provider_checkly.api.http import Json, JsonObject, Request, Response, path
+from airflow_provider_checkly.api.http import JsonObject, Request, Response, path
 from airflow_provider_checkly.exceptions import ChecklyUnreadable, InvalidInput
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PAGE_SIZE: Final = 100
 MAX_ANALYTICS_IDS: Final = 100
+MAX_READS: Final = 3
+"""How often a list is read that changes meanwhile."""
 CONTENT_RANGE: Final = re.compile(r"(?:\w+ )?\d+-\d+/(\d+)")
 NOT_FOUND: Final = 404
 
@@ -38,20 +40,34 @@ class Page:
     items: list[JsonObject]
     total: int | None
 
+    def is_last(self, count: int) -> bool:
+        """Return whether the list ends here, after so many items; a total below that does not count."""
+        if self.total is None or self.total < count:
+            return len(self.items) < PAGE_SIZE
+        return self.total == count or not self.items
+
 
 def objects(response: Response) -> list[JsonObject]:
-    """Return the objects of a list; null entries, which Checkly documents, are left out."""
+    """Return the objects of a list; null entries, which Checkly documents for statuses, are left out."""
+    return [each for each in _entries(response) if each is not None]
+
+
+def _entries(response: Response) -> list[JsonObject | None]:
     found = models.json_list(accept(response))
     if wrong := [each for each in found if not isinstance(each, dict | None)]:
         raise ChecklyUnreadable(
             f"{response.request}: an entry of the list is not an object: {wrong[0]!r:.200}."
         )
-    return [each for each in found if isinstance(each, dict)]
+    return [each if isinstance(each, dict) else None for each in found]
 
 
 def _read_page(response: Response) -> Page:
+    entries = _entries(response)
+    items = [each for each in entries if each and each.get("id")]
+    if len(items) < len(entries):
+        raise ChecklyUnreadable(f"{response.request}: an entry of the list is null, or has no id.")
     total = CONTENT_RANGE.fullmatch(response.headers.get("content-range", "").strip())
-    return Page(objects(response), int(total[1]) if total else None)
+    return Page(items, int(total[1]) if total else None)
 
 
 def list_page(where: str, filters: Sequence[tuple[str, str]], page: int) -> Endpoint[Page]:
@@ -60,17 +76,36 @@ def list_page(where: str, filters: Sequence[tuple[str, str]], page: int) -> Endp
     return Endpoint(Request("GET", where, query), _read_page)
 
 
-def all_pages(where: str, filters: Sequence[tuple[str, str]] = ()) -> Reads[list[JsonObject]]:
-    """Read a list to its end; an item that moved to the next page meanwhile is kept once."""
-    found: dict[Json, JsonObject] = {}
-    number, count = 1, 0
-    while True:
-        page: Page = yield list_page(where, filters, number)
-        found |= {str(each.get("id")): each for each in page.items}
-        number, count = number + 1, count + len(page.items)
-        is_last = len(page.items) < PAGE_SIZE if page.total is None else count >= page.total
-        if is_last or not page.items:
+def all_pages(
+    where: str, filters: Sequence[tuple[str, str]] = (), *, is_part: bool = False
+) -> Reads[list[JsonObject]]:
+    """Read a list to its end; anew if it changed meanwhile, since an item may have moved to an earlier page.
+
+    :param is_part: whether items are filtered; what the total counts then is not documented.
+    :raises ChecklyUnreadable: Checkly says that the list has more items than its pages.
+    """
+    known: dict[str, JsonObject] = {}
+    for _ in range(MAX_READS):
+        pages = yield from _pages(where, filters)
+        found = {str(each["id"]): each for page in pages for each in page.items}
+        known |= found
+        total = pages[-1].total
+        least = 0 if is_part else total or 0
+        if all(page.total == total for page in pages) and len(found) >= least:
             return list(found.values())
+    if len(known) < least:
+        raise ChecklyUnreadable(
+            f"GET {where}: Checkly says that there are {total} items, but lists {len(known)}."
+        )
+    return list(known.values())
+
+
+def _pages(where: str, filters: Sequence[tuple[str, str]]) -> Reads[list[Page]]:
+    pages: list[Page] = []
+    while not pages or not pages[-1].is_last(sum(len(page.items) for page in pages)):
+        page: Page = yield list_page(where, filters, len(pages) + 1)
+        pages.append(page)
+    return pages
 
 
 def list_checks(
@@ -86,7 +121,8 @@ def list_checks(
     """
     given = {"tag": tag, "status": status, "checkType": check_type, "search": search}
     filters = [(name, value) for name, value in given.items() if value is not None]
-    return all_pages(path("v1", "checks"), [*filters, ("applyGroupSettings", "true")])
+    every = [*filters, ("applyGroupSettings", "true")]
+    return all_pages(path("v1", "checks"), every, is_part=bool(filters))
 
 
 def _read_found(response: Response) -> JsonObject | None:

@@ -90,12 +90,12 @@ def _check_size(request: Request, body: bytearray) -> None:
 
 def open_session(url: str, headers: Mapping[str, str]) -> requests.Session:
     """Return a session for one host; of the environment, only proxies and certificates count."""
+    context, proxy = environment.tls_context(), environment.proxy_for(url)
     session = requests.Session()
     session.trust_env = False
     session.headers.update(headers)
-    session.headers["Accept-Encoding"] = environment.ENCODINGS
-    session.mount("https://", TlsAdapter(environment.tls_context()))
-    if proxy := environment.proxy_for(url):
+    session.mount("https://", TlsAdapter(context))
+    if proxy:
         session.proxies = {"http": proxy, "https": proxy}
     return session
 

@@ -43,7 +43,7 @@ controls, without a key:
   POST   /_emulator/faults    {"method": "GET", "path": "completion", "status": 503, "times": 3}
   GET    /_emulator/faults    DELETE removes them
   GET    /_emulator/requests  DELETE removes them
-  http://127.0.0.1:<port>/ shows all sessions in the browser.
+  http://127.0.0.1:<port>/ shows all checks and sessions in the browser; a check's page sets its status.
 """
 
 

@@ -106,7 +106,7 @@ class Emulator:
             *windows.routes(),
             *CheckResults(self.model).routes(),
             *self._heartbeats.routes(),
-            *Pages(self.model).routes(),
+            *Pages(self.model, self._statuses).routes(),
             *self._controls.routes(),
         ]
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from html import escape
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, get_args
 
 from aiohttp import web
 
 from airflow_provider_checkly.emulator import results
 from airflow_provider_checkly.emulator.check_sessions import session_link
+from airflow_provider_checkly.emulator.check_statuses import find_check
+from airflow_provider_checkly.emulator.checks import Status
 from airflow_provider_checkly.emulator.http import Problem
 from airflow_provider_checkly.emulator.model import test_status
 from airflow_provider_checkly.emulator.testsessions import session_link as test_session_link
@@ -17,11 +19,13 @@ from airflow_provider_checkly.emulator.testsessions import session_link as test_
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from airflow_provider_checkly.emulator.check_statuses import Statuses
     from airflow_provider_checkly.emulator.checks import Check
     from airflow_provider_checkly.emulator.model import Model, Result, Session, TestSession
 
 PAGES: Final = "/accounts"
-CHECK_SESSION: Final = "/accounts/{accountId}/checks/{checkId}/check-sessions/{sessionId}"
+CHECK: Final = "/accounts/{accountId}/checks/{checkId}"
+CHECK_SESSION: Final = f"{CHECK}/check-sessions/{{sessionId}}"
 TEST_SESSION: Final = "/accounts/{accountId}/test-sessions/{sessionId}"
 REFRESH_SECONDS: Final = 2
 SECURITY: Final = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
@@ -29,8 +33,15 @@ STYLE: Final = (
     "body{font:15px system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em}"
     "table{border-collapse:collapse;margin:1em 0}td{white-space:pre-wrap}"
     "td,th{border:1px solid #ccc;padding:.3em .7em;text-align:left;vertical-align:top}"
-    ".FAILED,.TIMED_OUT{color:#b00020}.PASSED{color:#0a7d33}"
+    ".FAILED,.FAILING,.TIMED_OUT{color:#b00020}.PASSED,.PASSING{color:#0a7d33}"
     ".DEGRADED,.CANCELLED{color:#9a6700}"
+)
+
+
+BUTTONS: Final = (
+    '<form method="post">Let it run now, and come to: '
+    + " ".join(f'<button name="status" value="{word}">{word}</button>' for word in get_args(Status))
+    + "</form>"
 )
 
 
@@ -47,14 +58,17 @@ Cell: TypeAlias = "str | Link"
 class Pages:
     """The pages of an account, at the addresses that the API's documents link to."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, statuses: Statuses) -> None:
         self._model = model
+        self._statuses = statuses
 
     def routes(self) -> list[web.RouteDef]:
         """Return the pages."""
         return [
             web.get("/", self.overview),
             web.get("/accounts/{accountId}", self.overview),
+            web.get(CHECK, self.check),
+            web.post(CHECK, self.set_status),
             web.get(CHECK_SESSION, self.check_session),
             web.get(f"{CHECK_SESSION}/results/{{resultId}}", self.check_result),
             web.get(TEST_SESSION, self.test_session),
@@ -62,9 +76,13 @@ class Pages:
         ]
 
     async def overview(self, _: web.Request) -> web.Response:
-        """Answer with all sessions, newest first."""
+        """Answer with all checks, and all sessions, newest first."""
         now, url = self._model.clock(), self._model.pages_url
         checks = [
+            (Link(one.name, f"{url}/checks/{one.id}"), self._status(one), " ".join(one.tags))
+            for one in self._model.checks
+        ]
+        sessions = [
             (Link(one.check.name, session_link(one, url)), one.status(now), _time(one.started_at))
             for one in reversed(self._model.sessions)
         ]
@@ -73,8 +91,40 @@ class Pages:
             for one in reversed(self._model.test_sessions)
         ]
         header = ("Name", "Status", "Started")
-        sections = (_section("Check sessions", header, checks), _section("Test sessions", header, tests))
+        sections = (
+            _section("Checks", ("Name", "Status", "Tags"), checks),
+            _section("Check sessions", header, sessions),
+            _section("Test sessions", header, tests),
+        )
         return _page("Checkly emulator", *sections)
+
+    async def check(self, request: web.Request) -> web.Response:
+        """Answer with a check, when it changed, and buttons that set its status."""
+        check = find_check(self._model, request)
+        facts: list[tuple[str, Cell]] = [
+            ("Status", self._status(check)),
+            ("Type", check.checkType),
+            ("Tags", " ".join(check.tags)),
+            ("All checks", Link("overview", self._model.pages_url)),
+        ]
+        changes = [
+            (run.status.upper(), run.location, _time(run.at))
+            for run, _ in reversed(self._statuses.changes(check))
+        ]
+        blocks = (_table((), facts), BUTTONS, _section("Changes", ("Status", "Location", "Time"), changes))
+        return _page(check.name, *blocks)
+
+    async def set_status(self, request: web.Request) -> web.Response:
+        """Set the status of a check, as its buttons ask, and answer with the check."""
+        word, check = (await request.post()).get("status"), find_check(self._model, request)
+        for status in get_args(Status):
+            if status == word:
+                self._statuses.set(check, status)
+                return web.Response(status=303, headers={"Location": request.path})
+        raise Problem(400, f'"status" must be one of {", ".join(get_args(Status))}.')
+
+    def _status(self, check: Check) -> str:
+        return self._statuses.word(check).upper() if self._statuses.latest(check) else "never ran"
 
     async def check_session(self, request: web.Request) -> web.Response:
         """Answer with a check session."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeGuard
 
+from airflow_provider_checkly.api.models import MAX_MILLISECONDS
 from airflow_provider_checkly.api.text import one_line
 from airflow_provider_checkly.exceptions import ChecksFailed, InvalidInput
 from airflow_provider_checkly.gate.check_results import CheckOutcome
 from airflow_provider_checkly.gate.evaluation import Evaluation, Rule
-from airflow_provider_checkly.gate.presentation import named, some
+from airflow_provider_checkly.gate.presentation import amount, named, some
 from airflow_provider_checkly.gate.result_details import milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from airflow_provider_checkly.api.http import Json, JsonObject
+    from airflow_provider_checkly.api.http import JsonObject
 
 ALL_PERCENT: Final = 100
 
@@ -49,8 +50,8 @@ class AvailabilityRules:
             raise InvalidInput(f"max_p95_response_time must be milliseconds above 0, not {limit!r}.")
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value < MAX_MILLISECONDS
 
 
 def evaluate_availability(
@@ -65,7 +66,7 @@ def evaluate_availability(
     :param analytics: as Checkly returned them.
     :param page: returns the address of a check.
     """
-    by_id = {str(each.get("checkId")).lower(): each for each in analytics}
+    by_id = _by_id(analytics)
     outcomes = [
         _outcome(rules, check_id, check, by_id.get(check_id, {}), page(check_id))
         for check_id, check in checks.items()
@@ -76,16 +77,26 @@ def evaluate_availability(
     count = len(outcomes)
     error = (
         ChecksFailed(
-            f"{len(failing)} of {count} checks did not keep to the rules ({rules.period}): "
+            f"{len(failing)} of {amount(count, 'check')} did not keep to the rules ({rules.period}): "
             f"{some(map(named, failing))}."
         )
         if failing or not outcomes
         else None
     )
-    text = f"All {count} checks kept to the rules ({rules.period}): " + "; ".join(
-        f"{each.rule} {each.actual}" for each in lines
+    text = (
+        f"{'The check' if count == 1 else f'All {count} checks'} kept to the rules ({rules.period}): "
+        + "; ".join(f"{each.rule} {each.actual}" for each in lines)
     )
     return Evaluation(tuple(lines), tuple(outcomes), error, passed_text=f"{text}.")
+
+
+def _by_id(analytics: Sequence[JsonObject]) -> dict[str, JsonObject]:
+    """Return the analytics of each check, {} where two entries contradict each other."""
+    found: dict[str, JsonObject] = {}
+    for each in analytics:
+        check_id = str(each.get("checkId")).lower()
+        found[check_id] = each if found.get(check_id, each) == each else {}
+    return found
 
 
 def _outcome(
@@ -112,12 +123,12 @@ def _reasons(rules: AvailabilityRules, check: JsonObject | None, found: JsonObje
     if check.get("activated") is False:
         return ["is deactivated, so that its data are old"]
     reasons = []
-    available, p95 = _value(found, "availability"), _value(found, "responseTime_p95")
+    available, p95 = _availability(found), _p95(found)
     if rules.min_availability is not None:
         if available is None:
             reasons.append("no availability is known")
         elif available < rules.min_availability:
-            reasons.append(f"availability {available:g} % is below {rules.min_availability:g} %")
+            reasons.append(f"availability {_percent(available)} is below {_percent(rules.min_availability)}")
     if rules.max_p95 is not None:
         if p95 is None:
             reasons.append("no response time is known")
@@ -126,9 +137,19 @@ def _reasons(rules: AvailabilityRules, check: JsonObject | None, found: JsonObje
     return reasons
 
 
-def _value(found: JsonObject, field: str) -> float | None:
-    value: Json = found.get(field)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+def _availability(found: JsonObject) -> float | None:
+    """Return per cent, None for what cannot be."""
+    value = found.get("availability")
+    return value if _is_number(value) and 0 <= value <= ALL_PERCENT else None
+
+
+def _p95(found: JsonObject) -> float | None:
+    value = found.get("responseTime_p95")
+    return value if _is_number(value) and value >= 0 else None
+
+
+def _percent(value: float) -> str:
+    return f"{value:.10g} %"
 
 
 def _availability_rule(
@@ -137,11 +158,11 @@ def _availability_rule(
     low = rules.min_availability
     if low is None:
         return []
-    values = [_value(by_id.get(check_id, {}), "availability") for check_id in checks]
+    values = [_availability(by_id.get(check_id, {})) for check_id in checks]
     known = [value for value in values if value is not None]
     met = bool(values) and len(known) == len(values) and min(known) >= low
-    actual = f"lowest {min(known):g} %" if known else "no data"
-    return [Rule("availability", f"at least {low:g} % of each check", actual + _missing(values), met)]
+    actual = f"lowest {_percent(min(known))}" if known else "no data"
+    return [Rule("availability", f"at least {_percent(low)} of each check", actual + _missing(values), met)]
 
 
 def _time_rule(
@@ -150,7 +171,7 @@ def _time_rule(
     limit = rules.max_p95
     if limit is None:
         return []
-    values = [_value(by_id.get(check_id, {}), "responseTime_p95") for check_id in checks]
+    values = [_p95(by_id.get(check_id, {})) for check_id in checks]
     known = [value for value in values if value is not None]
     met = bool(values) and len(known) == len(values) and max(known) <= limit
     actual = f"slowest {milliseconds(max(known))}" if known else "no data"

@@ -48,7 +48,7 @@ class Evaluation:
     :param error: why the gate did not pass; None if it passed.
     :param excluded: ids of the requested checks that did not run because of the tags.
     :param left_out: how many checks `checks` leaves out.
-    :param passed_text: the message of a gate that passed, where it is not about sessions.
+    :param passed_text: the message of a gate that passed.
     """
 
     rules: tuple[Rule, ...] = ()
@@ -75,9 +75,7 @@ class Evaluation:
     @property
     def message(self) -> str:
         """The outcome in one or two sentences."""
-        if self.error is not None:
-            return str(self.error)
-        return self.passed_text or passed_message(self.checks)
+        return self.passed_text if self.error is None else str(self.error)
 
 
 def evaluate(
@@ -109,7 +107,8 @@ def evaluate(
     not_run, excluded = ([], missing) if filtered else (missing, [])
     checks = sorted([*map(_never_ran, not_run), *ended, *unfinished], key=_order)
     error = result.error or _error(result, rules, ended, not_run)
-    return Evaluation(() if result.error else tuple(rules), tuple(checks), error, tuple(excluded))
+    shown = () if result.error else tuple(rules)
+    return Evaluation(shown, tuple(checks), error, tuple(excluded), passed_message(checks))
 
 
 def _order(check: CheckOutcome) -> int:
@@ -170,8 +169,9 @@ def _progress(session_id: str, session: JsonObject | None) -> str:
 
 
 def _look(gate: Gate, check: CheckOutcome, tags: Mapping[str, Collection[str]]) -> CheckOutcome:
-    status = check.worst(gate.statuses)
-    looked = replace(check, status=status, failed=status in gate.statuses)
+    statuses = gate.statuses
+    status = check.worst(statuses)
+    looked = replace(check, status=status, failed=status in statuses)
     looked = replace(looked, slow=_too_slow(looked, gate.max_response_time))
     return replace(looked, severity="warning" if _only_warns(gate, looked, tags) else "failing")
 
@@ -248,13 +248,14 @@ def _status_rule(gate: Gate, seen: Sequence[CheckOutcome], pending: int) -> Rule
 
 
 def _status_required(gate: Gate) -> str:
-    *most, last = sorted(gate.statuses, key=rank) or ["of any status"]
+    statuses = sorted(gate.statuses, key=rank)
+    *most, last = statuses or ["of any status"]
     words = f"{', '.join(most)} or {last}" if most else last
     if gate.min_passed_percent is not None:
         return f"at least {gate.min_passed_percent:g} % of checks not {words}"
     if gate.max_failed is not None:
         return f"at most {amount(gate.max_failed, 'check')} {words}"
-    return f"no check {words}" if gate.statuses else f"checks {words}"
+    return f"no check {words}" if statuses else f"checks {words}"
 
 
 def _status_actual(gate: Gate, failed: Sequence[CheckOutcome], counted: int) -> str:

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from airflow_provider_checkly.api import models, status_endpoints
-from airflow_provider_checkly.api.endpoints import Endpoint
+from airflow_provider_checkly.api.endpoints import Endpoint, clock_lead
 from airflow_provider_checkly.api.text import one_line
 from airflow_provider_checkly.exceptions import ChecklyError, ChecksTimedOut
 from airflow_provider_checkly.gate.check_results import CheckOutcome
@@ -23,6 +23,7 @@ HealthWord: TypeAlias = Literal["passing", "degraded", "failing"]
 """Checkly's words; `unknown` is ours, for a check of which its status says neither."""
 HEALTH_WORDS: Final[tuple[HealthWord, ...]] = ("passing", "degraded", "failing")
 UNKNOWN: Final = "unknown"
+BEST_FIRST: Final = ("passing", "degraded", UNKNOWN, "failing")
 MAX_ROWS: Final = 500
 """Checks that a result describes, the unhealthy ones first; an event and XCom hold fewer."""
 MAX_GOOD_ROWS: Final = 20
@@ -83,7 +84,7 @@ class Requirement:
     """What counts as healthy.
 
     :param healthy: the good words.
-    :param since: only runs after this time count, in Unix seconds; None: all.
+    :param since: only runs after this time of Checkly's clock count, in Unix seconds; None: all.
     """
 
     healthy: frozenset[str]
@@ -117,6 +118,7 @@ class AccountStatuses:
     :param not_passing: those of `words` that are not `passing`.
     :param ids_by_word: the other way round.
     :param updated_at: Unix seconds.
+    :param clock_lead: seconds by which Checkly's clock is ahead of this machine's.
     """
 
     by_id: Mapping[str, JsonObject]
@@ -124,12 +126,19 @@ class AccountStatuses:
     not_passing: Mapping[str, str]
     ids_by_word: Mapping[str, frozenset[str]]
     updated_at: Mapping[str, float]
+    clock_lead: float = 0
 
     @classmethod
-    def of(cls, statuses: Iterable[JsonObject]) -> AccountStatuses:
-        """Return them from Checkly's list; an entry without an id says nothing of any check."""
+    def of(cls, statuses: Iterable[JsonObject], clock_lead: float = 0) -> AccountStatuses:
+        """Return them from Checkly's list; an entry without an id says nothing of any check.
+
+        Of two entries about the same check, the worse one counts.
+        """
         named = [(each.get("checkId"), each) for each in statuses]
-        by_id = {check_id.lower(): each for check_id, each in named if isinstance(check_id, str)}
+        known = [(check_id.lower(), each) for check_id, each in named if isinstance(check_id, str)]
+        by_id = dict(known)
+        if len(by_id) < len(known):
+            by_id = dict(sorted(known, key=lambda entry: BEST_FIRST.index(status_word(entry[1]))))
         words = {check_id: status_word(each) for check_id, each in by_id.items()}
         not_passing = {check_id: word for check_id, word in words.items() if word != "passing"}
         ids: dict[str, frozenset[str]] = {
@@ -137,8 +146,8 @@ class AccountStatuses:
             for word in HEALTH_WORDS
         }
         times = {check_id: models.moment(each.get("updated_at")) for check_id, each in by_id.items()}
-        known = {check_id: time for check_id, time in times.items() if time is not None}
-        return cls(by_id, words, not_passing, ids, known)
+        updated_at = {check_id: time for check_id, time in times.items() if time is not None}
+        return cls(by_id, words, not_passing, ids, updated_at, clock_lead)
 
     def updated_since(self, moment: float) -> frozenset[str]:
         """Return the checks that Checkly updated since then."""
@@ -148,7 +157,9 @@ class AccountStatuses:
 def get_account_statuses() -> Endpoint[AccountStatuses]:
     """`GET /v1/check-statuses`: one request for all checks."""
     endpoint = status_endpoints.get_check_statuses()
-    return Endpoint(endpoint.request, lambda response: AccountStatuses.of(endpoint.read(response)))
+    return Endpoint(
+        endpoint.request, lambda answer: AccountStatuses.of(endpoint.read(answer), clock_lead(answer))
+    )
 
 
 def assess(
@@ -175,7 +186,7 @@ def assess(
 
 
 def _is_off(check: JsonObject | None) -> bool:
-    return check is None or check.get("activated") is False
+    return check is None or check.get("activated", True) is not True
 
 
 def _health(
@@ -198,7 +209,7 @@ def _health(
 def _reason(check: JsonObject | None, status: JsonObject | None, word: str, requirement: Requirement) -> str:
     if check is None:
         return "does not exist in this account"
-    if check.get("activated") is False:
+    if _is_off(check):
         return "is deactivated, so that its status is old"
     if status is None:
         return "has no status: it has not run yet, or does not exist in this account"

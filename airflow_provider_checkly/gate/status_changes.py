@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PASSING: Final = "passing"
 MEMORY_VERSION: Final = 1
+REMEMBERED: Final = ("degraded", "failing", UNKNOWN)
 
 
 @dataclass(slots=True)
@@ -34,7 +35,9 @@ class StatusMemory:
     def from_json(cls, value: Json) -> StatusMemory:
         """Return what was stored, an empty memory for anything else."""
         match value:
-            case {"version": 1, "not_passing": dict() as words}:
+            case {"version": 1, "not_passing": dict() as words} if all(
+                each in REMEMBERED for each in words.values()
+            ):
                 return cls({check_id: str(word) for check_id, word in words.items()}, has_baseline=True)
         return cls()
 
@@ -47,8 +50,8 @@ class StatusMemory:
     ) -> list[tuple[str, str, str]]:
         """Take in a look; return check id, status before and status now of each change that is an event.
 
-        A check without a status keeps its last one. The first run of a new check is an event only if it does
-        not pass.
+        A check without a status, or with one that cannot be read, keeps its last one. The first run of a new
+        check is an event only if it does not pass.
 
         :param check_ids: the watched checks, None for all.
         """
@@ -57,7 +60,7 @@ class StatusMemory:
         for check_id in sorted(candidates if check_ids is None else candidates.intersection(check_ids)):
             before = self.not_passing.get(check_id, PASSING)
             now = statuses.words.get(check_id, before)
-            if now == before:
+            if now == before or (now == UNKNOWN and before != PASSING):
                 continue
             self._remember(check_id, now)
             if self.has_baseline and now in to and (before, now) != (UNKNOWN, PASSING):

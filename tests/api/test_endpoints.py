@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_checkly import __version__, exceptions
 from airflow_provider_checkly.api import endpoints
-from airflow_provider_checkly.api.endpoints import Endpoint, StillRunning, of_sessions
+from airflow_provider_checkly.api.endpoints import Endpoint, SessionEndpoints, StillRunning
 from airflow_provider_checkly.api.http import Credentials, Request, Response, path
 from airflow_provider_checkly.api.models import CHECK_SESSION, TEST_SESSION
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SESSION = "11111111-1111-4111-8111-111111111111"
 OTHER = "33333333-3333-4333-8333-333333333333"
 CHECK = "22222222-2222-4222-8222-222222222222"
-V1, V2 = of_sessions(CHECK_SESSION, "v1"), of_sessions(CHECK_SESSION, "v2")
+V1, V2 = SessionEndpoints(CHECK_SESSION, "v1"), SessionEndpoints(CHECK_SESSION, "v2")
 TRIGGER = endpoints.trigger_check_sessions("v2", [CHECK], [], refresh_cache=False)
 
 
@@ -254,6 +254,30 @@ def test_retry_after(value: dict[str, str], seconds: float | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("ahead", "seconds", "least", "most"),
+    [
+        (0, 0.1, 0, 0),
+        (0.5, 0.1, 0, 0),
+        (-20, 30, 0, 0),
+        (300, 0.1, 300, 301.5),
+        (300, 20, 319, 322),
+        (-300, 0.1, -300, -298),
+        (-300, 20, -280, -278),
+    ],
+)
+def test_clock_lead(ahead: float, seconds: float, least: float, most: float) -> None:
+    """Too large an estimate makes a wait longer; too small a one would count old statuses."""
+    headers = {"date": formatdate(time.time() + ahead)}
+    found = endpoints.clock_lead(Response(Request("GET", "/"), 200, headers, b"", seconds))
+    assert least - 1 <= found <= most
+
+
+@pytest.mark.parametrize("headers", [{}, {"date": ""}, {"date": "soon"}, {"date": "0"}])
+def test_without_a_date_clocks_are_taken_to_agree(headers: dict[str, str]) -> None:
+    assert endpoints.clock_lead(Response(Request("GET", "/"), 200, headers, b"")) == 0
+
+
+@pytest.mark.parametrize(
     "headers",
     [
         {"retry-after": formatdate(time.time() + 10_000, usegmt=True)},
@@ -298,7 +322,7 @@ def test_a_bad_max_wait_is_refused(value: Any) -> None:
 
 @pytest.mark.parametrize(
     ("make", "argument"),
-    [(V2.get, "check_session_id"), (of_sessions(TEST_SESSION).cancel, "test_session_id")],
+    [(V2.get, "check_session_id"), (SessionEndpoints(TEST_SESSION).cancel, "test_session_id")],
 )
 def test_an_id_that_is_not_a_uuid_is_not_sent(make: Callable[[str], Endpoint[Any]], argument: str) -> None:
     with pytest.raises(exceptions.InvalidInput, match=rf"^{argument}: '\.\./x' is not a UUID"):
@@ -424,7 +448,7 @@ def test_the_account_is_returned_as_it_is(body: dict[str, str]) -> None:
     assert read(endpoints.get_account(), 200, body) == body
 
 
-TESTS = of_sessions(TEST_SESSION, "v2")
+TESTS = SessionEndpoints(TEST_SESSION, "v2")
 BODY: dict[str, Any] = {"name": "deploy", "target": {"checkId": [CHECK]}}
 TRIGGER_TESTS = endpoints.trigger_test_session(BODY)
 

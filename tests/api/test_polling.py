@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_checkly import exceptions
 from airflow_provider_checkly.api import models
-from airflow_provider_checkly.api.endpoints import StillRunning, of_sessions
+from airflow_provider_checkly.api.endpoints import SessionEndpoints, StillRunning
 from airflow_provider_checkly.api.models import CHECK_SESSION
 from airflow_provider_checkly.api.polling import Answer, Poll, Polling, WaitResult
 
@@ -58,7 +58,7 @@ class Driver:
         polling = Polling(CHECK_SESSION, self.ids, clock=lambda: self.now, **self.settings)
         for session in self.known:
             polling.record(models.session_id(session), session)
-        self._steps = polling.steps(of_sessions(CHECK_SESSION), self.deadline, last_look=self.last_look)
+        self._steps = polling.steps(SessionEndpoints(CHECK_SESSION), self.deadline, last_look=self.last_look)
         self._send(None)
 
     def _send(self, answer: Answer | None) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_checkly.api import transport
-from airflow_provider_checkly.api.endpoints import get_account, of_sessions
+from airflow_provider_checkly.api.endpoints import SessionEndpoints, get_account
 from airflow_provider_checkly.api.http import Credentials
 from airflow_provider_checkly.api.models import CHECK_SESSION
 from airflow_provider_checkly.api.polling import Polling
@@ -146,7 +146,7 @@ def test_first_come_first_served() -> None:
     assert asyncio.run(queue()) == list(range(12))
 
 
-SESSIONS = of_sessions(CHECK_SESSION)
+SESSIONS = SessionEndpoints(CHECK_SESSION)
 UNKNOWN = "dddddddd-0000-4000-8000-000000000001"
 
 

@@ -17,7 +17,7 @@ from raw_http import RawServer, edits_json
 
 from airflow_provider_checkly import exceptions
 from airflow_provider_checkly.api import endpoints, models, transport
-from airflow_provider_checkly.api.endpoints import StillRunning, of_sessions
+from airflow_provider_checkly.api.endpoints import SessionEndpoints, StillRunning
 from airflow_provider_checkly.api.http import Credentials
 from airflow_provider_checkly.api.models import CHECK_SESSION
 from airflow_provider_checkly.api.polling import Polling
@@ -42,7 +42,7 @@ CHECKS = (
     Check(id=SLOW, name="Slow", seconds=0.6),
     Check(id=STUCK, name="Stuck", checkType="PLAYWRIGHT", outcome="never"),
 )
-SESSIONS = of_sessions(CHECK_SESSION)
+SESSIONS = SessionEndpoints(CHECK_SESSION)
 
 
 @pytest.fixture

@@ -147,6 +147,25 @@ def test_keyboard(stage: Stage, opened: Callable[..., Page]) -> None:
     assert found.get_by_role("table", name="Checks that passed").is_visible()
 
 
+OVERLAPS = """each => [...each.querySelectorAll("tr")].flatMap(({ cells }) => {
+  const ends = (cell) => [...cell.querySelectorAll("*")].map((inner) => inner.getBoundingClientRect().right);
+  const starts = (place) => cells[place + 1]?.getBoundingClientRect().left ?? Infinity;
+  const over = [...cells].filter((cell, place) => Math.max(...ends(cell)) > starts(place) + 1);
+  return over.map((cell) => cell.textContent);
+})"""
+
+
+@pytest.mark.parametrize("width", [1000, 560, 360])
+@pytest.mark.parametrize("task", ["passed", "failed", "tolerated"])
+def test_a_narrow_pane(stage: Stage, opened: Callable[..., Page], task: str, width: int) -> None:
+    """Airflow's panes can be dragged: nothing overlaps, and what does not fit can be scrolled to."""
+    found = tab(opened(address(stage.url, task)))
+    found.page.wait_for_function("getComputedStyle(document.querySelector('.checkly')).fontSize === '14px'")
+    found.evaluate("(each, width) => { each.style.width = `${width}px`; }", width)
+    assert found.evaluate(OVERLAPS) == []
+    assert found.evaluate("each => getComputedStyle(each).overflowX") == "auto"
+
+
 def test_hostile_values(
     stage: Stage, opened: Callable[..., Page], picture: Callable[[Page, str], None]
 ) -> None:
@@ -161,6 +180,14 @@ def test_hostile_values(
     assert set(links) == {"https:"}
     assert "owned" not in page.title()
     assert found.evaluate("each => each.scrollWidth <= each.clientWidth")
+
+
+def test_hostile_sessions(stage: Stage, opened: Callable[..., Page]) -> None:
+    """No id makes a link that runs."""
+    found = tab(opened(address(stage.url, "hostile_sessions")))
+    assert found.get_by_role("table", name="Sessions").get_by_role("row").count() == 5
+    hrefs = found.locator("table a").evaluate_all("all => all.map((each) => each.href)")
+    assert [each for each in hrefs if not each.startswith("https://app.checklyhq.com/")] == []
 
 
 CONTRAST = """all => all.map((each) => {

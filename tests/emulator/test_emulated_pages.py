@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from airflow_provider_checkly.emulator import Check, Emulator
-from airflow_provider_checkly.emulator.default_checks import FAILS, NEVER_ENDS, PASSES
+from airflow_provider_checkly.emulator.default_checks import ALWAYS_PASSING, FAILS, NEVER_ENDS, PASSES
 
 PLACE = {"runLocation": "us-east-1"}
 HOSTILE = "<script>alert(1)</script> \"&' shop"
@@ -21,9 +21,9 @@ SUITE = Check(id=str(uuid4()), name=HOSTILE, checkType="PLAYWRIGHT", tags=("x",)
 class Page(HTMLParser):
     """The text, links and tags of a page."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, form: dict[str, str] | None = None) -> None:
         super().__init__()
-        answer = requests.get(url, timeout=5)
+        answer = requests.request("POST" if form else "GET", url, data=form, timeout=5)
         assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
         self.status = answer.status_code
@@ -110,6 +110,7 @@ def test_text_is_escaped_and_coloured_messages_are_plain(connect: Any) -> None:
         test = client.get(f"/v1/test-sessions/{test_id}/completion").json()
         for link in (
             f"{checkly.url}/",
+            f"{checkly.model.pages_url}/checks/{SUITE.id}",
             session["checkSessionLink"],
             session["results"][0]["checkResultLink"],
             test["testSessionLink"],
@@ -121,9 +122,31 @@ def test_text_is_escaped_and_coloured_messages_are_plain(connect: Any) -> None:
             assert "\x1b" not in page.text
 
 
+def test_the_buttons_of_a_check_set_its_status(client: Any) -> None:
+    overview = Page(f"{client.emulator.url}/")
+    url = overview.links["Database port"]
+    assert url == f"{client.emulator.model.pages_url}/checks/{ALWAYS_PASSING}"
+    page = Page(url)
+    assert "never ran" in Page(overview.links["Homepage"]).text
+    assert ("PASSING" in page.cells, "FAILING" in page.cells) == (True, False)
+    red = Page(url, {"status": "failing"})
+    assert red.cells.count("FAILING") == 2  # the status and the change
+    assert "FAILING" in red.follow("overview", url).cells
+    assert client.get(f"/v1/check-statuses/{ALWAYS_PASSING}").json()["hasFailures"] is True
+    assert Page(url, {"status": "passing"}).cells.count("PASSING") == 2
+
+
+@pytest.mark.parametrize("form", [{"status": "red"}, {"x": "failing"}])
+def test_a_status_that_is_none_is_refused(visitor: Any, form: dict[str, str]) -> None:
+    url = f"{visitor.emulator.model.pages_url}/checks/{PASSES}"
+    assert requests.post(url, data=form, timeout=5).status_code == 400
+    assert "never ran" in Page(url).text
+
+
 @pytest.mark.parametrize(
     "path",
     [
+        "/checks/{unknown}",
         "/checks/{check}/check-sessions/{unknown}",
         "/checks/{unknown}/check-sessions/{session}",
         "/checks/{check}/check-sessions/{session}/results/{unknown}",
@@ -147,6 +170,7 @@ def test_pages_need_no_key_and_use_up_no_rate_limit(connect: Any) -> None:
 
 def test_no_page_has_more_than_plain_html(client: Any) -> None:
     page = Page(finished(client, FAILS)["checkSessionLink"])
+    check = Page(f"{client.emulator.model.pages_url}/checks/{FAILS}")
     known = {
         "html",
         "head",
@@ -164,4 +188,5 @@ def test_no_page_has_more_than_plain_html(client: Any) -> None:
         "th",
     }
     assert page.tags <= known
+    assert check.tags <= known | {"form", "button"}
     assert all(re.match(r"https?://|/", link) for link in page.links.values())

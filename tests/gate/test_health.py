@@ -73,6 +73,8 @@ def test_a_status_without_any_field_is_unknown() -> None:
         (status(lastCheckRunId=None), {}, "has not run yet"),
         (status(hasErrors=None), {}, "is in a state that cannot be read"),
         (status(), {"activated": False}, "is deactivated, so that its status is old"),
+        (status(), {"activated": None}, "is deactivated, so that its status is old"),
+        (status(), {"activated": "false"}, "is deactivated, so that its status is old"),
         (status(), None, "does not exist in this account"),
         (status(B), {}, "has no status: it has not run yet, or does not exist in this account"),
         (status(checkId=None), {}, "has no status: it has not run yet, or does not exist in this account"),
@@ -90,6 +92,18 @@ def test_no_checks_are_not_healthy() -> None:
 
 def test_ids_in_upper_case_are_the_same() -> None:
     assert assessed([status(A.upper())], {A: {}}).is_met
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [({"hasFailures": True}, "failing"), ({"lastCheckRunId": None}, "unknown"), ({}, "passing")],
+)
+def test_of_two_entries_about_a_check_the_worse_one_counts(
+    changes: dict[str, Any], word: str, order: int
+) -> None:
+    found = [status(), status(A.upper(), **changes)][::order]
+    assert AccountStatuses.of(found).words == {A: word}
 
 
 @pytest.mark.parametrize(

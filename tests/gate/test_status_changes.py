@@ -77,6 +77,17 @@ def test_a_check_that_an_answer_leaves_out_keeps_its_status() -> None:
     assert memory.changes(statuses(a="passing", b="passing"), None, ALL) == [(A, "failing", "passing")]
 
 
+@pytest.mark.parametrize("before", ["failing", "degraded", "passing"])
+def test_a_status_that_cannot_be_read_for_a_while_loses_and_repeats_nothing(before: str) -> None:
+    memory = StatusMemory()
+    memory.changes(statuses(a=before), None, ALL)
+    assert memory.changes(statuses(a="never"), None, ALL) == []
+    assert memory.changes(statuses(a=before), None, ALL) == []
+    assert memory.changes(statuses(a="never"), None, ALL) == []
+    after = "passing" if before == "failing" else "failing"
+    assert [now for _, _, now in memory.changes(statuses(a=after), None, ALL)] == [after]
+
+
 def test_a_new_check_that_fails_is_an_event_and_one_that_passes_is_not() -> None:
     memory = StatusMemory()
     memory.changes(statuses(), None, ALL)
@@ -95,7 +106,24 @@ def test_what_is_stored_is_recalled_and_stays_small() -> None:
     ]
 
 
-@pytest.mark.parametrize("value", [None, {}, [], "x", {"version": 2, "not_passing": {}}, {"version": 1}])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        {},
+        [],
+        "x",
+        {"version": 2, "not_passing": {}},
+        {"version": 1},
+        {"version": 1, "not_passing": [A]},
+        {"version": 1, "not_passing": {A: "passing"}},
+        {"version": 1, "not_passing": {A: "red"}},
+        {"version": 1, "not_passing": {A: None}},
+        {"version": 1, "not_passing": {A: 5}},
+        {"version": 1, "not_passing": {A: ["failing"]}},
+    ],
+    ids=str,
+)
 def test_anything_else_is_no_memory(value: Any) -> None:
     assert not StatusMemory.from_json(value).has_baseline
 

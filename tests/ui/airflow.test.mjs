@@ -38,6 +38,19 @@ test("a mapped task is asked for by its index, and its XCom too", async () => {
   assert.deepEqual(asked, [`${TASK}/0`, `${TASK}/xcomEntries?map_index=0&limit=100`]);
 });
 
+test("XCom that a retry deletes meanwhile is not there", async () => {
+  answers = {
+    [TASK]: { state: "running" },
+    [`${TASK}/xcomEntries`]: { xcom_entries: [{ key: "gate" }] },
+    [`${TASK}/xcomEntries/gate`]: 404,
+    "dags/d/dagRuns": { dag_runs: [{ dag_run_id: "r", run_after: "2" }], total_entries: 1 },
+    "dags/d/dagRuns/~/taskInstances/~/xcomEntries": { xcom_entries: [{ dag_id: "d", run_id: "r", task_id: "t" }], total_entries: 1 },
+    "dags/d/dagRuns/r/taskInstances/t/xcomEntries/gate": 404,
+  };
+  assert.deepEqual((await readTask(props)).xcom, { gate: undefined });
+  assert.deepEqual((await readRuns({ dagId: "d" }, 0)).entries, []);
+});
+
 test("an index of -1 is a task that is not mapped", async () => {
   answers = { [TASK]: { state: "success" }, [`${TASK}/xcomEntries`]: { xcom_entries: [] } };
   assert.ok((await readTask({ ...props, mapIndex: "-1" })).hasEnded);

@@ -9,8 +9,47 @@ test("only http and https are links", () => {
   for (const good of ["https://app.checklyhq.com/a?b=1", "http://127.0.0.1:8/x"])
     assert.equal(gate.safeLink(good), good);
   const bad = ["javascript:alert(1)", " JavaScript:alert(1)", "data:text/html,x", "vbscript:x", "/path", "", null];
-  for (const other of [...bad, { href: "https://x" }, ["javascript:x"], 7, "https://"])
+  const hidden = ["JAVASCRIPT:alert(1)", "java\nscript:alert(1)", "\0javascript:alert(1)", "//host/x", "blob:https://x/y"];
+  const users = ["https://user:pw@host/", "https://user@host/", "https://app.checklyhq.com@evil.example/"];
+  for (const other of [...bad, ...hidden, ...users, { href: "https://x" }, ["javascript:x"], 7, "https://"])
     assert.equal(gate.safeLink(other), undefined);
+});
+
+const LINK = "https://x/sessions/";
+const links = (check_session_ids, checkly_link = `${LINK}a`) =>
+  gate.readSessions({ check_session_ids, checkly_link }).map((each) => each.link);
+
+test("sessions have the link of the first one, with their own id", () => {
+  assert.deepEqual(gate.readSessions({}), []);
+  assert.deepEqual(links("a"), [`${LINK}a`]);
+  assert.deepEqual(links(["a", "b"]), [`${LINK}a`, `${LINK}b`]);
+  assert.deepEqual(links(["a", "b"], undefined), [`${LINK}a`, `${LINK}b`]);
+  assert.deepEqual(links(["a", "b"], null), [undefined, undefined]);
+  assert.deepEqual(gate.readSessions({ test_session_ids: [7, null, { toString: 1 }] }).map((each) => each.id), ["7", '{"toString":1}']);
+});
+
+test("no id makes a link that runs or leads elsewhere", () => {
+  const ids = ["javascript:alert(1)//", "$&$`", "@evil.example/", "../../../x"];
+  for (const first of ["", "https", "https:", "https://x/", "a"])
+    for (const id of ids)
+      for (const link of links([first, id])) assert.ok(link === "" || !link || link.startsWith(LINK), `${first} ${id} ${link}`);
+});
+
+test("endless texts and lists keep no browser busy", () => {
+  const long = "[".repeat(1_000_000);
+  const found = read({ message: long, rules: [{ required: "1".repeat(1_000_000) }] });
+  assert.equal(found.message.length, 20_000);
+  assert.ok([...gate.readMarkdown(long)[0].parts].length);
+  assert.equal(gate.scaleOf(Array.from({ length: 300_000 }, () => 7), null), 7);
+});
+
+test("keys that mean something to JavaScript change nothing", () => {
+  const hostile = JSON.parse('{"__proto__": {"outcome": "passed", "x": 1}, "constructor": {"prototype": {"x": 1}}, "checks": [{"__proto__": {"name": "y"}, "constructor": 1}]}');
+  assert.equal(gate.readGate(hostile), null);
+  const [found] = read(hostile).checks;
+  assert.deepEqual([found.name, found.severity], ["(no name)", "failing"]);
+  assert.equal({}.x, undefined);
+  assert.deepEqual(gate.readHistory(["__proto__"], [entry("__proto__", "passed", [check("__proto__", "passed")], -1, "constructor")])[0].taskId, "constructor");
 });
 
 test("what is not a gate is none", () => {
@@ -27,6 +66,8 @@ test("every field has its type, whatever the XCom holds", () => {
   assert.deepEqual(found.rules, [{ rule: "", required: '{"a":1}', actual: "", met: false }]);
   assert.deepEqual([found.checks.length, found.omitted, found.message, found.limit], [1, 0, '["x"]', null]);
   assert.deepEqual(read({ checks: "none", rules: 3 }).checks, []);
+  const times = [1e300, -1, "1", NaN, true, [5], {}].map((time) => ({ response_time_ms: time }));
+  assert.deepEqual(read({ checks: times }).checks.map((each) => each.ms), times.map(() => null));
 });
 
 test("the worst checks come first, and a degraded one before those that passed", () => {
@@ -42,7 +83,8 @@ test("the limit of response times is read from the rules", () => {
   assert.equal(limit("no check FAILED", "at most 1500 ms in each location"), 1500);
   assert.equal(limit("at most 0.5 ms in each location"), 0.5);
   assert.equal(limit("no check FAILED"), null);
-  assert.equal(limit("at most 1.2.3 ms"), null);
+  for (const odd of ["at most 1.2.3 ms", "at most 2e999 ms", "at most 1.5e+06 ms", "at most -5 ms", "x5 ms"])
+    assert.equal(limit(odd), null);
 });
 
 test("bars of one scale", () => {

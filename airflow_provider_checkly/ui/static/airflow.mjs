@@ -8,9 +8,10 @@ export const RUNS = 25;
 
 const part = encodeURIComponent;
 
-async function ask(path, query = {}) {
+async function ask(path, query = {}, absent = null) {
   const answer = await fetch(new URL(`api/v2/${path}?${new URLSearchParams(query)}`, document.baseURI));
   if (answer.ok) return answer.json();
+  if (absent && answer.status === 404) return absent;
   const message = REFUSALS[answer.status] ?? `Airflow answered ${answer.status}.`;
   throw Object.assign(new Error(message), { isFinal: answer.status < 500 });
 }
@@ -29,7 +30,8 @@ export async function readTask({ dagId, runId, taskId, mapIndex }) {
   const task = await ask(index.map_index < 0 ? path : `${path}/${mapIndex}`);
   const { xcom_entries: there } = await ask(`${path}/xcomEntries`, { ...index, limit: MOST });
   const keys = KEYS.filter((key) => there.some((entry) => entry.key === key));
-  const found = await Promise.all(keys.map((key) => ask(`${path}/xcomEntries/${key}`, index)));
+  const value = (key) => ask(`${path}/xcomEntries/${key}`, index, { key }); // a retry deletes what was listed
+  const found = await Promise.all(keys.map(value));
   const xcom = Object.fromEntries(found.map((entry) => [entry.key, entry.value]));
   return { state: task.state, tries: task.try_number, hasEnded: hasEnded(task.state), xcom };
 }
@@ -61,6 +63,6 @@ async function listGates(dagId, taskId, span, offset = 0) {
 
 /** Airflow lists XComs without their values: each takes a request of its own. */
 async function readEntry({ dag_id: dagId, run_id: runId, task_id: taskId, map_index: mapIndex }) {
-  const { value } = await ask(`${xcoms(dagId, runId, taskId)}/gate`, { map_index: mapIndex });
+  const { value } = await ask(`${xcoms(dagId, runId, taskId)}/gate`, { map_index: mapIndex }, {});
   return { runId, taskId, mapIndex, gate: readGate(value) };
 }

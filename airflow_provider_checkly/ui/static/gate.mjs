@@ -13,18 +13,30 @@ const SEVERITIES = ["failing", "warning", "tolerated", "degraded", "passed"]; //
 const ENDED = new Set(["success", "failed", "skipped", "upstream_failed", "removed"]);
 
 const list = (value) => (Array.isArray(value) ? value.filter((each) => each != null) : []);
-const text = (value) => (typeof value === "object" && value ? JSON.stringify(value) : String(value ?? ""));
-const number = (value) => (Number.isFinite(value) && value >= 0 ? value : null);
+const LONGEST = 20_000; // an endless text would keep the browser busy
+const asText = (value) => (typeof value === "object" && value ? JSON.stringify(value) : String(value ?? ""));
+const text = (value) => asText(value).slice(0, LONGEST);
+const MOST = 1e15; // a longer time would flatten the bars of all others
+const number = (value) => (value >= 0 && value < MOST && Number.isFinite(value) ? value : null);
 const bySeverity = (a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity);
 
+const part = encodeURIComponent;
 export const hasEnded = (state) => ENDED.has(state);
 export const isPassed = (severity) => ["degraded", "passed"].includes(severity);
 export const milliseconds = (ms) => (ms == null ? "" : `${Math.round(ms)} ms`);
 
-/** Return an address that a link may have: http or https, else nothing. */
+/** Return an address that a link may have: http or https, without a user's name or password, else nothing. */
 export function safeLink(value) {
   const url = URL.canParse(text(value)) ? new URL(text(value)) : null;
-  return ["http:", "https:"].includes(url?.protocol) ? url.href : undefined;
+  const isSafe = ["http:", "https:"].includes(url?.protocol) && !url.username && !url.password;
+  return isSafe ? url.href : undefined;
+}
+
+/** Return the sessions that a task started: ids, and links made from that of the first one. */
+export function readSessions({ check_session_ids: checks, test_session_ids: tests, checkly_link: link }) {
+  const ids = list([checks ?? tests].flat()).map(text);
+  const first = safeLink(link);
+  return ids.map((id) => ({ id, link: ids[0] && safeLink(first?.replace(ids[0], () => part(id))) }));
 }
 
 const readLocation = ({ location, response_time_ms: ms, link }) => ({
@@ -60,7 +72,7 @@ const readRule = ({ rule, required, actual, met }) => ({
 export function readGate(value) {
   if (!Object.hasOwn(OUTCOMES, text(value?.outcome))) return null;
   const rules = list(value.rules).map(readRule);
-  const limit = rules.map((rule) => /([\d.]+) ms/.exec(rule.required)?.[1]).find(Boolean);
+  const limit = rules.map((rule) => /(?<![\w.+-])([\d.]+) ms/.exec(rule.required)?.[1]).find(Boolean);
   return {
     outcome: value.outcome,
     message: text(value.message),
@@ -72,7 +84,8 @@ export function readGate(value) {
 }
 
 /** Return what a full bar stands for: the longest of these times, or the limit where that is longer. */
-export const scaleOf = (times, limit) => Math.max(1, limit ?? 0, ...times.map((ms) => ms ?? 0));
+export const scaleOf = (times, limit) =>
+  times.reduce((most, ms) => Math.max(most, ms ?? 0), Math.max(1, limit ?? 0));
 
 /** Return Markdown as lines of parts: as much of it as a report holds. */
 export function readMarkdown(markdown) {

@@ -1,7 +1,7 @@
 // The tab of a task instance: what its gate found, or what it waits for.
 import { readTask } from "./airflow.mjs";
 import { Fold, Link, Mark, Markdown, Name, Note, Page, Table } from "./elements.mjs";
-import { isPassed, milliseconds, OUTCOMES, readGate, safeLink, scaleOf } from "./gate.mjs";
+import { isPassed, milliseconds, OUTCOMES, readGate, readSessions, safeLink, scaleOf } from "./gate.mjs";
 
 const { createElement: h, useEffect, useState } = globalThis.React;
 const EFFECTS = { warning: "only a warning", tolerated: "tolerated" };
@@ -43,11 +43,11 @@ function repeat(action) {
 }
 
 function Found({ task }) {
-  const { gate: value, check_session_ids: checks, test_session_ids: tests } = task.xcom;
+  const { gate: value } = task.xcom;
   const gate = readGate(value);
-  const ids = [checks ?? tests ?? []].flat().map(String);
+  const sessions = readSessions(task.xcom);
   if (gate) return h(Gate, { gate, task });
-  if (ids.length) return h(Sessions, { ids, task });
+  if (sessions.length) return h(Sessions, { sessions, task });
   if (value !== undefined) return h(Note, null, "XCom gate of this task is not a result of Checkly.");
   return h(Note, null, task.hasEnded ? "This task left no result of Checkly." : "There is no result yet.");
 }
@@ -58,11 +58,11 @@ const Headline = ({ as, title, message, link }) =>
     h("p", null, message),
     link && h(Link, { href: link }, "Open at Checkly ↗"));
 
-function Sessions({ ids, task }) {
+function Sessions({ sessions, task }) {
   const link = safeLink(task.xcom.checkly_link); // of the first session
   const [as, title] = task.hasEnded ? ["failing", "No result"] : ["waiting", "Waiting"];
-  const message = `${ids.length} ${task.hasEnded ? "were started" : "under way"} at Checkly.`;
-  const rows = ids.map((id) => [h(Link, { href: link?.replace(ids[0], id) }, h(Name, null, id))]);
+  const message = `${sessions.length} ${task.hasEnded ? "were started" : "under way"} at Checkly.`;
+  const rows = sessions.map((each) => [h(Link, { href: each.link }, h(Name, null, each.id))]);
   return [
     h(Headline, { key: "headline", as, title, message, link }),
     h(Table, { key: "sessions", caption: "Sessions", head: ["Id"], rows }),

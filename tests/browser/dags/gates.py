@@ -47,7 +47,7 @@ def check(name: str, status: str = "PASSED", ms: float = 400, **fields: Any) -> 
 
 def gate(outcome: str, message: str, checks: list[dict[str, Any]], **fields: Any) -> dict[str, Any]:
     """Return XCom `gate`."""
-    bad = sum(each["severity"] == "failing" for each in checks)
+    bad = sum(each.get("severity") == "failing" for each in checks)
     required, actual = "no check FAILED, TIMED_OUT or CANCELLED", f"{bad or 'none'} of {len(checks)} checks"
     return {
         "version": 1,
@@ -171,11 +171,22 @@ CASES: dict[str, dict[str, Any]] = {
                     RIGHT_TO_LEFT, "FAILED", locations="none", response_time_ms="<b>1</b>", reasons={"a": 1}
                 ),
                 {"name": None, "severity": "harmless", "locations": [None, {"link": BAD_LINK}], "status": {}},
+                {"name": "__proto__", "constructor": {"prototype": {"x": 1}}, "link": "//example.com/x"},
+                {"name": [[["nested"]]], "response_time_ms": 1e300, "link": "https://user:pw@example.com/"},
+                {
+                    "name": "NUL \u0000 and \u2067right to left\u202e",
+                    "status": "\u202eFAILED",
+                    "reasons": [[[]]],
+                },
             ],
             rules=[{"rule": HOSTILE, "required": "at most 2e999 ms", "actual": None, "met": "no"}],
         ),
         "report": f"{HOSTILE} [click]({BAD_LINK}) **{HOSTILE}** `{HOSTILE}`",
         "checkly_link": BAD_LINK,
+    },
+    "hostile_sessions": {
+        "check_session_ids": ["", "javascript:document.title='owned'//", {"toString": 1}, [["x"]], None],
+        "checkly_link": "https://app.checklyhq.com/",
     },
     "foreign": {"gate": "open"},
     "nothing": {},
@@ -197,7 +208,7 @@ def started(ti: Any) -> None:
 @task
 def leave(case: str, *, ti: Any = None) -> None:
     """Leave a case in XCom, and end as a gate would."""
-    started(ti) if case not in {"nothing", "foreign", "error"} else None
+    started(ti) if case not in {"nothing", "foreign", "error", "hostile_sessions"} else None
     push(ti, CASES[case])
     outcome = CASES[case]["gate"]["outcome"] if isinstance(CASES[case].get("gate"), dict) else "passed"
     if outcome == "skipped":
