@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, KeysView, Mapping, ValuesView
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from numbers import Number
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeGuard, TypeVar
 from uuid import UUID
 
 from airflow_provider_checkly.api import models
@@ -36,10 +37,31 @@ class Target:
 
 
 def as_list(value: T) -> T | list[Any]:
-    """Return iterators as lists, also within a list, since they can be read only once."""
-    if isinstance(value, Iterator):
+    """Return iterators, which can be read only once, as lists, and views, in which no template is rendered.
+
+    Those within a list or a tuple become lists, too.
+    """
+    if isinstance(value, Iterator | KeysView | ValuesView):
         value = list(value)  # type: ignore[assignment]  # the type of an argument includes lists
-    return [as_list(each) for each in value] if isinstance(value, list) else value
+    return [as_list(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _has_members(value: object) -> TypeGuard[Iterable[object]]:
+    """Return whether a value is a list of some kind, and no text, bytes or dict."""
+    is_one = isinstance(value, str | bytes | bytearray | memoryview | Mapping)
+    return isinstance(value, Iterable) and not is_one
+
+
+def _members(value: object) -> list[object]:
+    """Return the members of a list, or the value itself."""
+    return list(value) if _has_members(value) else [value]
+
+
+def plain_text(value: object) -> str | None:
+    """Return a text, number, boolean or UUID as text, None for anything else."""
+    if isinstance(value, str):
+        return str.__str__(value)  # `str()` of an `Enum` that is a text is its name
+    return str(value) if isinstance(value, Number | UUID) else None
 
 
 def _items(value: object, argument: str) -> list[object]:
@@ -47,11 +69,13 @@ def _items(value: object, argument: str) -> list[object]:
     if isinstance(value, str):
         text = value.strip()
         return _json_list(text, argument) if text.startswith("[") else [text]
-    if isinstance(value, UUID | int | float) and not isinstance(value, bool):
+    if not isinstance(value, bool) and isinstance(value, UUID | Number):
         return [value]
-    if isinstance(value, Iterable) and not isinstance(value, bytes | Mapping):
+    if _has_members(value):
         return list(value)
-    raise InvalidInput(f"{argument} must be a string or a list of strings, not {_described(value)}.")
+    raise InvalidInput(
+        f"{argument} must be a string or a list of strings, not {_described(value, argument)}."
+    )
 
 
 def _json_list(text: str, argument: str) -> list[object]:
@@ -64,13 +88,16 @@ def _json_list(text: str, argument: str) -> list[object]:
         ) from error
 
 
-def _described(value: object) -> str:
+def _described(value: object, argument: str) -> str:
     """Return what a wrong value is, shortened."""
     if isinstance(value, Mapping) and not {"checkSessionId", "testSessionId"}.isdisjoint(value):
+        if argument == "check_ids":
+            return 'a whole session; pass its "checkId"'
         return (
-            "a whole session; pass its id, for instance the operator's XCom: "
-            'started.output["check_session_ids"]'
+            f'a whole session; pass its id, for instance the operator\'s XCom: started.output["{argument}"]'
         )
+    if isinstance(value, Mapping) and argument == "check_ids" and "id" in value:
+        return 'a whole check; pass its "id"'
     return f"{type(value).__name__} {quoted(repr(value))}"
 
 
@@ -79,15 +106,15 @@ def word(value: object, argument: str) -> str:
 
     :raises InvalidInput: it is empty or "None", as templates render missing values, or not a text.
     """
-    if isinstance(value, str | int | float | UUID):
-        if (text := str(value).strip()) not in {"", "None"}:
+    if (text := plain_text(value)) is not None:
+        if (text := text.strip()) not in {"", "None"}:
             return text
         raise InvalidInput(
             f"{argument} contains an empty value ({value!r}); did a template render to an empty string?"
         )
     if value is None:
         raise InvalidInput(f"{argument} contains None; did a template render to an empty value?")
-    raise InvalidInput(f"{argument} contains {_described(value)}. A string is required.")
+    raise InvalidInput(f"{argument} contains {_described(value, argument)}. A string is required.")
 
 
 def _words(value: object, argument: str) -> list[str]:
@@ -100,7 +127,7 @@ def _words(value: object, argument: str) -> list[str]:
 def _flattened(value: object, argument: str) -> Iterator[object]:
     """Yield the members of a list, and those of lists in it, as mapped tasks return them."""
     for item in _items(value, argument):
-        if isinstance(item, Iterable) and not isinstance(item, str | bytes | Mapping):
+        if _has_members(item):
             yield from item
         else:
             yield item
@@ -120,7 +147,7 @@ def session_ids(value: object, argument: str = "check_session_ids") -> list[str]
 def tag_groups(value: object) -> list[list[str]]:
     """Return tags as OR of ANDs: a list of strings is one group."""
     groups = _items(value, "tags")
-    are_groups = [isinstance(group, Iterable) and not isinstance(group, str) for group in groups]
+    are_groups = [_has_members(group) for group in groups]
     if not any(are_groups):
         return [_words(groups, "tags")]
     if not all(are_groups):
@@ -188,10 +215,10 @@ def words_of(value: str | Iterable[str], known: Sequence[str], argument: str) ->
 
     :raises InvalidInput: one is another, or there is none.
     """
-    given = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [value]
-    if not given or any(not isinstance(each, str) or each not in known for each in given):
+    given = {plain_text(each) for each in _members(value)}
+    if not given or not given <= set(known):
         raise InvalidInput(f"{argument} must be one or more of {', '.join(known)}, not {value!r}.")
-    return frozenset(given)
+    return frozenset(known) & given
 
 
 def fail_on(value: str | Iterable[str]) -> frozenset[str]:
@@ -199,10 +226,13 @@ def fail_on(value: str | Iterable[str]) -> frozenset[str]:
 
     :raises InvalidInput: one is not FAILED, TIMED_OUT, CANCELLED or DEGRADED.
     """
-    words = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
-    if unknown := sorted(str(word) for word in words if not isinstance(word, str) or word not in CAN_FAIL):
-        raise InvalidInput(f"fail_on: {', '.join(unknown)} is not one of {', '.join(sorted(CAN_FAIL))}.")
-    return frozenset(words)
+    words = {plain_text(each): each for each in _members(value)}
+    if unknown := sorted(repr(each) for word, each in words.items() if word not in CAN_FAIL):
+        raise InvalidInput(
+            f"fail_on: {', '.join(unknown)} is not one of {', '.join(sorted(CAN_FAIL))}. Give several as a "
+            f"list."
+        )
+    return CAN_FAIL & words.keys()
 
 
 def positive_seconds(value: float | timedelta, argument: str) -> float:

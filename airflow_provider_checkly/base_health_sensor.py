@@ -81,6 +81,11 @@ class BaseHealthSensor(BaseChecklySensor):
                 "for_seconds cannot be combined with mode='reschedule', which remembers nothing between "
                 "pokes; use deferrable=True."
             )
+        if self.for_seconds and self.exponential_backoff and not deferrable:
+            raise InvalidInput(
+                "for_seconds cannot be combined with exponential_backoff, whose looks are too far apart to "
+                "know that checks stayed healthy; use deferrable=True."
+            )
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once; done when all checks are healthy, for long enough."""

@@ -19,9 +19,11 @@ from airflow_provider_checkly import connection
 from airflow_provider_checkly.exceptions import (
     ChecklyAuthError,
     ChecklyError,
+    ChecklyNotFound,
     ChecklyPlanLimit,
     ChecklyUnreachable,
     InvalidInput,
+    NoMatchingChecks,
 )
 
 if TYPE_CHECKING:
@@ -46,6 +48,19 @@ RETRY_SECONDS: Final = 120.0
 """How long a request outside a wait is repeated: two rate limit windows."""
 CANCEL_SECONDS: Final = 4.0
 """Time for cancelling sessions on a worker: an executor kills a task soon after the signal to end."""
+UNAUTHORIZED: Final = 401
+ADVICE: Final[dict[type[ChecklyError], str]] = {
+    ChecklyAuthError: (
+        "Checkly accepts the API key, but not for this account ID (login of the connection) or this action."
+    ),
+    ChecklyPlanLimit: "The plan of the account does not include this.",
+    NoMatchingChecks: "",
+    ChecklyNotFound: (
+        "It does not exist in this account. Check the ID, and login (account ID) and host of the connection."
+    ),
+    ChecklyUnreachable: "Check host, DNS, proxy and certificates.",
+}
+"""The first that fits."""
 
 
 class ChecklyBaseHook(BaseHook):
@@ -98,7 +113,7 @@ class ChecklyBaseHook(BaseHook):
 
         seconds = READ_TIMEOUT_MARGIN if margin is None else margin
         settings = self.settings
-        with self._named(settings), transport.requests_sender(settings.credentials, seconds) as sender:
+        with self.named(settings), transport.requests_sender(settings.credentials, seconds) as sender:
             return transport.send(sender, endpoint, retry_seconds)
 
     async def asend(self, endpoint: Endpoint[T], retry_seconds: float = RETRY_SECONDS) -> T:
@@ -106,7 +121,7 @@ class ChecklyBaseHook(BaseHook):
         settings = await self.load_settings()
         from airflow_provider_checkly.api import transport
 
-        with self._named(settings):
+        with self.named(settings):
             async with _shared_client(settings) as sender:
                 return await transport.asend(sender, endpoint, retry_seconds)
 
@@ -121,7 +136,7 @@ class ChecklyBaseHook(BaseHook):
         settings = self.settings
         steps = polling.steps(settings.sessions(polling.kind), deadline, last_look=last_look)
         credentials = settings.credentials
-        with self._named(settings), transport.requests_sender(credentials, READ_TIMEOUT_MARGIN) as sender:
+        with self.named(settings), transport.requests_sender(credentials, READ_TIMEOUT_MARGIN) as sender:
             return transport.run(steps, sender)
 
     async def arun_polling(self, polling: Polling, deadline: float) -> WaitResult:
@@ -129,20 +144,21 @@ class ChecklyBaseHook(BaseHook):
         settings = await self.load_settings()
         from airflow_provider_checkly.api import transport
 
-        with self._named(settings):
+        with self.named(settings):
             async with _shared_client(settings) as sender:
                 return await transport.arun(polling.steps(settings.sessions(polling.kind), deadline), sender)
 
     @contextmanager
-    def _named(self, settings: Settings) -> Iterator[None]:
-        """Add advice, the connection and the base URL to the text of each error."""
+    def named(self, settings: Settings) -> Iterator[None]:
+        """Add advice, the connection and the base URL to the text of each error, once."""
         try:
             yield
         except InvalidInput:
             raise
         except ChecklyError as error:
             where = f"(connection {self.checkly_conn_id!r}, {settings.credentials.base_url})"
-            error.args = (" ".join(filter(None, (str(error), _advice(error), where))),)
+            if not str(error).endswith(where):
+                error.args = (" ".join(filter(None, (str(error), _advice(error), where))),)
             raise
 
     def read_sessions(self, ids: Iterable[str], kind: SessionKind) -> list[JsonObject]:
@@ -180,19 +196,9 @@ class ChecklyBaseHook(BaseHook):
 
 def _advice(error: ChecklyError) -> str:
     """Return what to do about an error of any request."""
-    match error:
-        case ChecklyAuthError(status=401):
-            return "Checkly does not accept the API key (password of the connection)."
-        case ChecklyAuthError():
-            return (
-                "Checkly accepts the API key, but not for this account ID (login of the connection) or this "
-                "action."
-            )
-        case ChecklyPlanLimit():
-            return "The plan of the account does not include this."
-        case ChecklyUnreachable():
-            return "Check host, DNS, proxy and certificates."
-    return ""
+    if isinstance(error, ChecklyAuthError) and error.status == UNAUTHORIZED:
+        return "Checkly does not accept the API key (password of the connection)."
+    return next((advice for kind, advice in ADVICE.items() if isinstance(error, kind)), "")
 
 
 def _shared_client(settings: Settings) -> SharedClient:

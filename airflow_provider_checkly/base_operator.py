@@ -166,6 +166,8 @@ class BaseSessionOperator(BaseChecklyOperator):
                 "Checks %s did not run: they do not match the given tags, or are not active.",
                 ", ".join(evaluation.excluded),
             )
+        if failing:
+            _log_unmatched(self.gate, evaluation)
         if failing and self.explain:
             self._explain(context, evaluation, failing)
         if not self._failed_results:
@@ -227,6 +229,12 @@ def initial_wait() -> float:
 def _log_table(level: int, evaluation: Evaluation) -> None:
     for line in presentation.table(evaluation):
         log.log(level, "%s", line)
+
+
+def _log_unmatched(gate: Gate, evaluation: Evaluation) -> None:
+    """Name what was meant to be a warning only, but is not there, perhaps misspelt."""
+    for entry in gate.unmatched((each.check_id, each.name) for each in evaluation.checks):
+        log.warning("warn_only %r matches no check of this task; ids and exact names match.", entry)
 
 
 def _log_sessions(sessions: Iterable[JsonObject]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -15,7 +16,13 @@ from airflow_provider_checkly.api.polling import Polling
 from airflow_provider_checkly.base_checkly_operator import DEFERRABLE
 from airflow_provider_checkly.base_hook import CANCEL_SECONDS
 from airflow_provider_checkly.base_operator import BaseSessionOperator, initial_wait
-from airflow_provider_checkly.exceptions import ChecksFailed, ChecksNotRun, InvalidInput, NoMatchingChecks
+from airflow_provider_checkly.exceptions import (
+    ChecklyError,
+    ChecksFailed,
+    ChecksNotRun,
+    InvalidInput,
+    NoMatchingChecks,
+)
 from airflow_provider_checkly.gate.evaluation import evaluate
 from airflow_provider_checkly.hooks import ChecklyHook
 from airflow_provider_checkly.reattach import StartedSessions
@@ -29,8 +36,8 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.api.http import JsonObject
     from airflow_provider_checkly.api.polling import WaitResult
     from airflow_provider_checkly.arguments import FailStatus, Tags, Target
-    from airflow_provider_checkly.exceptions import ChecklyError
     from airflow_provider_checkly.gate import Gate
+    from airflow_provider_checkly.gate.evaluation import Evaluation
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +109,7 @@ class BaseRunOperator(BaseSessionOperator):
             if len(sessions) < len(self._target.check_ids) and self._lacks_checks(polling):
                 return self._finish(context, polling.result())  # waiting would not help
             if not self.wait_for_completion:
+                self._push_reports(context, self._not_evaluated(polling), skipped=True)
                 return events.sessions_for_xcom(sessions)
             if self.deferrable:
                 return self._finish(context, self._look_then_defer(polling, until, look))
@@ -110,6 +118,12 @@ class BaseRunOperator(BaseSessionOperator):
                 self.kind.count(len(polling.ids)),
             )
             return self._finish(context, self._wait_here(polling, until))
+
+    def _not_evaluated(self, polling: Polling) -> Evaluation:
+        """Return an evaluation that says that there is none; a branch on it does not take it for a pass."""
+        started = self.kind.count(len(polling.ids))
+        text = f"Started {started}. The gate is not evaluated (wait_for_completion=False)."
+        return replace(self._evaluate(polling.result()), error=ChecklyError(text))
 
     def execute_complete(self, context: Context, event: object) -> list[JsonObject]:
         """Conclude from the event of the trigger."""

@@ -6,16 +6,20 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_checkly.api import status_endpoints
 from airflow_provider_checkly.api.status_endpoints import PAGE_SIZE
+from airflow_provider_checkly.api.text import one_line, quoted
 from airflow_provider_checkly.exceptions import NoMatchingChecks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow_provider_checkly.api.http import JsonObject
     from airflow_provider_checkly.api.reads import Reads
     from airflow_provider_checkly.arguments import Target
 
 NO_MATCH_STATUS: Final = 404
+MAX_NAMED: Final = 10
+MAX_GROUPS: Final = 1000
+"""Characters."""
 USUAL_ACCOUNT_SIZE: Final = 1000
 
 
@@ -69,16 +73,8 @@ def select(target: Target, account_size: int = USUAL_ACCOUNT_SIZE) -> Reads[dict
     found = yield from list_checks(target.tags)
     active = {str(each.get("id")).lower(): each for each in found if each.get("activated") is not False}
     if not active:
-        raise NoMatchingChecks(_no_match(target.tags, len(found)), status=NO_MATCH_STATUS)
+        raise NoMatchingChecks(no_match_text(target, deactivated=len(found)), status=NO_MATCH_STATUS)
     return dict(active)
-
-
-def _no_match(groups: Sequence[Sequence[str]], deactivated: int) -> str:
-    which = f"the tags {[list(group) for group in groups]}" if groups else "this account"
-    others = f" ({deactivated} deactivated)" if deactivated else ""
-    has_comma = any("," in tag for group in groups for tag in group)
-    hint = " A comma is part of a tag; use a list of tags." if has_comma else ""
-    return f"No active check matches {which}{others}. A list of tags means AND.{hint}"
 
 
 def _by_id(check_ids: Sequence[str], account_size: int) -> Reads[dict[str, JsonObject | None]]:
@@ -91,3 +87,31 @@ def _by_id(check_ids: Sequence[str], account_size: int) -> Reads[dict[str, JsonO
     listed = yield from status_endpoints.list_checks()
     by_id = {str(each.get("id")).lower(): each for each in listed}
     return {check_id: by_id.get(check_id) for check_id in check_ids}
+
+
+def no_match_text(target: Target, reasons: Mapping[str, str] | None = None, deactivated: int = 0) -> str:
+    """Return why no check matches a target.
+
+    :param reasons: why checks did not run, by the ids of some of them.
+    :param deactivated: how many checks would match if they were active, as far as that is known.
+    """
+    texts = []
+    if target.check_ids:
+        known = [f"{check_id} {why}" for check_id, why in (reasons or {}).items()]
+        texts.append(f"No requested check ran: {_some(known, len(target.check_ids))}.")
+    if target.tags:
+        shown = [" and ".join(map(quoted, group)) for group in target.tags[:MAX_NAMED]]
+        others = f" ({deactivated} deactivated)" if deactivated else ""
+        groups = one_line(_some(shown, len(target.tags), " or "), MAX_GROUPS)
+        texts.append(
+            f"No active check{' of these' if target.check_ids else ''} has the tags {groups}{others}. "
+            f"All tags of a list must match; use a list of lists for alternatives."
+        )
+    if any("," in tag for group in target.tags for tag in group):
+        texts.append("A comma does not separate tags; use a list.")
+    return " ".join(texts) or "The account has no active check."
+
+
+def _some(texts: Sequence[str], count: int, separator: str = "; ") -> str:
+    more = count - len(texts)
+    return separator.join([*texts, *([f"{more} more"] if more > 0 else [])])

@@ -26,6 +26,7 @@ TYPE: Final = "checkly"
 
 DEFAULT_HOST: Final = "https://api.checklyhq.com"
 HIGHEST_PORT: Final = 65_535
+IPV6: Final = 6
 CHECKLY_LIMIT: Final = 600
 """Requests per minute that Checkly allows per account."""
 
@@ -102,10 +103,19 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+def bracketed(host: str) -> str:
+    """Return a host for use in a URL: Airflow takes the brackets of an IPv6 address away."""
+    try:
+        return f"[{host}]" if ip_address(host).version == IPV6 else host
+    except ValueError:
+        return host
+
+
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        is_complete = parts.hostname and parts.port != 0 and not parts.netloc.endswith(":")
+        usable = parts.scheme in {"http", "https"} and is_complete
     except ValueError:
         usable = False
     if usable and url.isprintable() and url.isascii() and not any(mark in url for mark in "@?# \\"):
@@ -122,7 +132,7 @@ def _base_url(connection: Connection) -> str:
     `host` is the base URL if it contains `://`; else `schema` (or https) precedes it. `port` is appended.
     """
     host, port = (connection.host or "").strip() or DEFAULT_HOST, connection.port
-    parts = _split(host if "://" in host else f"{connection.schema or 'https'}://{host}")
+    parts = _split(host if "://" in host else f"{connection.schema or 'https'}://{bracketed(host)}")
     if port and not 0 < port <= HIGHEST_PORT:
         raise InvalidInput(f"port {port} is not a valid port. Clear it, or set e.g. 443.")
     if port and parts.port not in {None, port}:

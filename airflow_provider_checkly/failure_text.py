@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_checkly.api.text import one_line, shortened
+from airflow_provider_checkly.gate.presentation import UNPRINTABLE
 from airflow_provider_checkly.gate.result_details import milliseconds, response_time, run_location
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 MAX_LINES_PER_CHECK: Final = 25
 MAX_REPORT: Final = 3500
 """Characters: short enough for a chat message."""
+MARKDOWN: Final = "\\`*_[]<>~|&#"
+LIST_ITEM: Final = re.compile(r"^(\d*)([-+.)] )")
 DETAIL_KINDS: Final = ("gate", "error", "assertion", "response", "root cause", "timings")
 """Most telling first."""
 
@@ -24,7 +28,7 @@ def _title(failed: FailedResult) -> str:
     time = response_time(failed.result)
     took = "" if time is None else f" ({milliseconds(time)})"
     check = failed.check
-    return f"{one_line(check.name)} {check.status} in {run_location(failed.result)}{took}"
+    return f"{one_line(check.name) or UNPRINTABLE} {check.status} in {run_location(failed.result)}{took}"
 
 
 def _details(failed: FailedResult) -> list[tuple[str, str]]:
@@ -89,17 +93,19 @@ def _markdown_block(failed: FailedResult) -> str:
 
 def slack(message: str, results: Iterable[FailedResult] = ()) -> str:
     """Return a report in Slack's mrkdwn: at most 3,500 characters."""
-    return _report(_escaped_slack(message), [_slack_block(failed) for failed in results])
+    return _report(_slack_text(message), [_slack_block(failed) for failed in results])
 
 
 def _slack_block(failed: FailedResult) -> str:
     details = [f"• {kind}: {_escaped_slack(_code(text))}" for kind, text in _details(failed)]
     links = " · ".join(f"<{_escaped_slack(_escaped_url(url))}|{kind}>" for kind, url in failed.links)
-    return "\n".join([f"*{_escaped_slack(_title(failed))}*", *details, *([f"• {links}"] if links else [])])
+    return "\n".join([f"*{_slack_text(_title(failed))}*", *details, *([f"• {links}"] if links else [])])
 
 
 def _escaped_markdown(text: str) -> str:
-    return "".join(f"\\{mark}" if mark in "\\`*_[]<>" else mark for mark in text)
+    """Return text in which nothing is markup, also at the start of a line."""
+    escaped = "".join(f"\\{mark}" if mark in MARKDOWN else mark for mark in text)
+    return LIST_ITEM.sub(r"\1\\\2", escaped)
 
 
 def _escaped_url(url: str) -> str:
@@ -112,8 +118,17 @@ def _escaped_slack(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def _slack_text(text: str) -> str:
+    return _escaped_slack(_without_backticks(text))
+
+
+def _without_backticks(text: str) -> str:
+    """Return text that neither starts nor ends code."""
+    return text.replace("`", "'")
+
+
 def _code(text: str) -> str:
-    return f"`{' '.join(text.replace('`', chr(39)).split())}`"
+    return f"`{' '.join(_without_backticks(text).split())}`"
 
 
 def _report(headline: str, blocks: Sequence[str]) -> str:

@@ -25,6 +25,8 @@ SELECTION_SECONDS: Final = 600.0
 """How long a wait keeps the list of the checks that have its tags."""
 MAX_GAP: Final = 3
 """Intervals between two looks, above which the checks may have failed in between."""
+NOTABLE_LEAD: Final = 5.0
+"""Seconds by which clocks may differ without a word."""
 CONFIRM_SECONDS: Final = 60.0
 """How old that list may be when the wait ends: a check may have been added or deactivated meanwhile."""
 
@@ -70,11 +72,13 @@ class HealthWait:
     def _adopt_clock(self, lead: float) -> None:
         """Convert `since` to Checkly's clock, by which statuses are dated; only once, as time goes on."""
         since, self.is_own_time = self.requirement.since if self.is_own_time else None, False
-        if since is not None and lead:
+        if since is None:
+            return
+        self.requirement = replace(self.requirement, since=since + lead)
+        if abs(lead) > NOTABLE_LEAD:
             log.warning(
                 "This machine's clock differs from Checkly's by %.0f s; fresh=True allows for it.", -lead
             )
-            self.requirement = replace(self.requirement, since=since + lead)
 
     def _assess_selected(self, statuses: AccountStatuses) -> Reads[HealthResult]:
         keep = CONFIRM_SECONDS if self.target.check_ids else SELECTION_SECONDS

@@ -6,12 +6,17 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack, cast
 
-from airflow_provider_checkly import airflow_workarounds, arguments, connection, test_session_options
+from airflow_provider_checkly import (
+    airflow_workarounds,
+    arguments,
+    check_selection,
+    connection,
+    test_session_options,
+)
 from airflow_provider_checkly.api import endpoints
 from airflow_provider_checkly.api.endpoints import StillRunning
 from airflow_provider_checkly.api.models import CHECK_SESSION, TEST_SESSION, uuid
 from airflow_provider_checkly.api.polling import Polling
-from airflow_provider_checkly.api.text import one_line
 from airflow_provider_checkly.base_hook import RETRY_SECONDS
 from airflow_provider_checkly.exceptions import (
     ChecklyError,
@@ -23,7 +28,7 @@ from airflow_provider_checkly.exceptions import (
 from airflow_provider_checkly.status_hook import ChecklyStatusHook
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from airflow_provider_checkly.api.documents import (
         Account,
@@ -229,10 +234,18 @@ class ChecklyHook(ChecklyStatusHook):
         try:
             return self.send(endpoint, timeout)
         except NoMatchingChecks as error:
-            self.get_account()
+            self._require_account()
             reasons = self.why_not_run(target.check_ids)
-            error.args = (f"{no_match_text(target, reasons)} {error}",)
+            error.args = (f"{check_selection.no_match_text(target, reasons)} {error}",)
             raise
+
+    def _require_account(self) -> None:
+        """Make sure that Checkly itself responds: other servers have a 404 of the same form."""
+        try:
+            self.get_account()
+        except ChecklyError as error:
+            error.maybe_processed = False
+            raise error from None
 
     def why_not_run(self, check_ids: Sequence[str]) -> dict[str, str]:
         """Return why checks did not run, for at most ten of them (`GET /v1/checks/{id}`)."""
@@ -302,19 +315,3 @@ def _all_ended(result: WaitResult, timeout: float) -> list[JsonObject]:
             result.unfinished,
         )
     return list(result.sessions or ())
-
-
-def no_match_text(target: Target, reasons: Mapping[str, str]) -> str:
-    """Return why no check matches a target."""
-    texts = []
-    if target.check_ids:
-        texts.append("No requested check ran: " + "; ".join(f"{i} {why}" for i, why in reasons.items()) + ".")
-    if target.tags:
-        groups = " or ".join(" and ".join(map(repr, group)) for group in target.tags)
-        texts.append(
-            f"No active check{' of these' if target.check_ids else ''} has the tags {groups}. "
-            f"All tags of a list must match; use a list of lists for alternatives."
-        )
-    if any("," in tag for group in target.tags for tag in group):
-        texts.append("A comma does not separate tags; use a list.")
-    return one_line(" ".join(texts) or "The account has no active check.", 2000)

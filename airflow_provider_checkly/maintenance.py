@@ -108,7 +108,7 @@ class ChecklyCreateMaintenanceWindowOperator(BaseOperator):
             ends: JsonObject = {"endsAt": _iso(now + self.max_duration)}
             body: JsonObject = {
                 "name": self._name(context),
-                "description": _with_marker(self.description, marker),
+                "description": _with_marker(self._description(), marker),
                 "startsAt": _iso(now),
                 **ends,
                 **scope,
@@ -146,6 +146,13 @@ class ChecklyCreateMaintenanceWindowOperator(BaseOperator):
         ti = context["ti"]
         name = f"Airflow: {ti.dag_id} {ti.run_id}" if self.name is None else arguments.word(self.name, "name")
         return name[:MAX_NAME]
+
+    def _description(self) -> str:
+        if self.description in (None, "None"):
+            return ""
+        if (text := arguments.plain_text(self.description)) is None:
+            raise InvalidInput(f"description must be a string, not {type(self.description).__name__}.")
+        return text.strip()
 
     def _create(self, body: JsonObject, marker: str) -> int:
         """Create the window; if Checkly may have done so although the request failed, look for it."""
@@ -254,6 +261,5 @@ def _marker(context: Context) -> str:
     return f"Opened by Airflow: DAG {ti.dag_id}, task {ti.task_id}{index}, run {ti.run_id}"[-MAX_MARKER:]
 
 
-def _with_marker(description: object, marker: str) -> str:
-    text = "" if description in (None, "None") else str(description).strip()
-    return f"{text[: MAX_DESCRIPTION - len(marker) - 2]}\n\n{marker}" if text else marker
+def _with_marker(description: str, marker: str) -> str:
+    return f"{description[: MAX_DESCRIPTION - len(marker) - 2]}\n\n{marker}" if description else marker

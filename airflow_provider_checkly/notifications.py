@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowException, BaseHook, Base
 
 from airflow_provider_checkly import arguments
 from airflow_provider_checkly.airflow_workarounds import template_dag
+from airflow_provider_checkly.connection import TYPE, bracketed
 from airflow_provider_checkly.exceptions import ChecklyError, InvalidInput
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEFAULT_HOST: Final = "https://ping.checklyhq.com"
+SCHEMES: Final = frozenset({"http", "https"})
+REMEDY: Final = f"Set its password to the whole ping URL, {DEFAULT_HOST}/ followed by a token."
 
 
 class ChecklyHeartbeatNotifier(BaseNotifier):
@@ -84,19 +87,44 @@ def address(connection: Connection) -> str:
     """Return the ping URL of a connection, in whichever of its fields it is.
 
     Airflow splits a URL that is given as a connection, so that its path becomes `schema`.
+
+    :raises InvalidInput: the fields contradict each other, or it is not the connection of a heartbeat.
     """
-    secret, host, path = connection.password or "", connection.host or "", connection.schema or ""
+    try:
+        return _address(connection)
+    except ValueError as error:
+        text = str(error) if isinstance(error, InvalidInput) else "its host is not valid."
+        raise InvalidInput(f"Connection {connection.conn_id!r}: {text} {REMEDY}") from None
+
+
+def _address(connection: Connection) -> str:
+    secret, host, path = (
+        (each or "").strip() for each in (connection.password, connection.host, connection.schema)
+    )
     if "://" in secret:
         return secret
-    token = secret or path
-    if not host:
-        return f"{DEFAULT_HOST}/{token.lstrip('/')}"
-    scheme = connection.conn_type if connection.conn_type in {"http", "https"} else "https"
-    base = host if "://" in host else f"{scheme}://{host}"
-    port = f":{connection.port}" if connection.port and urlsplit(base).port != connection.port else ""
-    if port and urlsplit(base).path.strip("/"):
-        raise InvalidInput("The connection has a port and a host with a path. Put the port into the host.")
-    return f"{base.rstrip('/')}{port}/{token.lstrip('/')}".rstrip("/")
+    if connection.conn_type == TYPE and connection.login:
+        raise InvalidInput("it holds an API key, which is not sent to a heartbeat.")
+    kind = connection.conn_type if connection.conn_type in SCHEMES else "https"
+    scheme, path = (path, "") if path in SCHEMES else (kind, path)
+    if secret and path:
+        raise InvalidInput("it has both a password and a path (schema).")
+    if path and not (host or connection.conn_type):  # Airflow has cut off the first character
+        raise InvalidInput("its URL has no scheme.")
+    if not host and "." in secret.partition("/")[0]:
+        return f"{scheme}://{secret}"
+    base = host if "://" in host else f"{scheme}://{bracketed(host)}" if host else DEFAULT_HOST
+    url = f"{_with_port(base, connection.port)}/{(secret or path).lstrip('/')}"
+    return url.rstrip("/") if host else url
+
+
+def _with_port(base: str, port: int | None) -> str:
+    parts, base = urlsplit(base), base.rstrip("/")
+    if not port or parts.port == port:
+        return base
+    if parts.port or parts.path.strip("/"):
+        raise InvalidInput("its port does not fit its host.")
+    return f"{base}:{port}"
 
 
 def source(context: Context) -> str:

@@ -62,7 +62,8 @@ async def shared_reads(hook: ChecklyBaseHook, steps: Reads[T], max_age: float) -
     """
     ages = iter([max_age])
 
-    return await reads.arun(steps, lambda endpoint: _shared(hook, endpoint, next(ages, KEEP_SECONDS)))
+    with hook.named(await hook.load_settings()):
+        return await reads.arun(steps, lambda endpoint: _shared(hook, endpoint, next(ages, KEEP_SECONDS)))
 
 
 async def _shared(hook: ChecklyBaseHook, endpoint: Endpoint[Any], max_age: float) -> object:

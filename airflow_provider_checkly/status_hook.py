@@ -40,7 +40,7 @@ class ChecklyStatusHook(ChecklyBaseHook):
 
         settings = self.settings
         sender_of = transport.requests_sender(settings.credentials, READ_TIMEOUT_MARGIN)
-        with self._named(settings), sender_of as sender:
+        with self.named(settings), sender_of as sender:
             return reads.run(steps, partial(transport.send, sender, retry_seconds=retry_seconds))
 
     # Checks

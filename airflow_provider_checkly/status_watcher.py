@@ -20,6 +20,7 @@ from airflow_provider_checkly.airflow_workarounds import asset_stores
 from airflow_provider_checkly.exceptions import ChecklyError
 from airflow_provider_checkly.gate import status_changes
 from airflow_provider_checkly.gate.health import HEALTH_WORDS, get_account_statuses
+from airflow_provider_checkly.gate.presentation import some
 from airflow_provider_checkly.gate.status_changes import StatusMemory
 from airflow_provider_checkly.health_wait import SELECTION_SECONDS
 from airflow_provider_checkly.hooks import ChecklyHook
@@ -215,7 +216,18 @@ class ChecklyCheckStatusTrigger(BaseEventTrigger):
                 self._memory = memory
                 break
         self._is_recalled = True
-        log.info("Watching %s; not passing: %s", self._target, self._memory.not_passing)
+        log.info(
+            "Watching %s; not passing when last seen: %s.",
+            self._watched,
+            some(self._memory.not_passing) or "none",
+        )
+
+    @property
+    def _watched(self) -> str:
+        """The watched checks in words."""
+        if self.check_ids is None:
+            return f"the checks with the tags {self.tags}" if self.tags else "all checks"
+        return f"the checks {some(self.check_ids)}"
 
     async def _store_if_due(self) -> None:
         if self._to_store is not None and time.monotonic() >= self._store_after:

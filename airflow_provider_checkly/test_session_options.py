@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Required, TypedDict, Unpack
 
@@ -55,26 +56,27 @@ def _variables(value: object, argument: str) -> dict[str, str]:
         raise InvalidInput(f"{argument} must be a dict of names and values, not {type(value).__name__}.")
     found: dict[str, str] = {}
     for key, content in value.items():
-        name = str(key).strip()
-        if not name:
+        if (name := arguments.plain_text(key)) is None:
+            raise InvalidInput(f"{argument}: the name {key!r} is not a string.")
+        if not (name := name.strip()):
             raise InvalidInput(f"{argument} has an empty name.")
-        if not isinstance(content, str | int | float) or content == "":
-            kind = "an empty string" if content == "" else type(content).__name__
+        if not (text := arguments.plain_text(content)):
+            kind = type(content).__name__ if text is None else "an empty string"
             raise InvalidInput(f"{argument}: the value of {name} is {kind}. A non-empty string is required.")
-        found[name] = str(content)
+        found[name] = text
     return found
 
 
 def checked_strategy(value: Mapping[str, Any] | None) -> JsonObject | None:
     """Return a retry strategy.
 
-    :raises InvalidInput: its type is not FIXED, LINEAR, EXPONENTIAL or SINGLE_RETRY.
+    :raises InvalidInput: its type is not FIXED, LINEAR, EXPONENTIAL or SINGLE_RETRY, or it is not JSON.
     """
     if value is None:
         return None
     if not isinstance(value, Mapping) or value.get("type") not in RETRY_TYPES:
         raise InvalidInput(f"retry_strategy must have a type of {', '.join(RETRY_TYPES)}, not {value!r}.")
-    return dict(value)
+    return _json_object(value, "retry_strategy")
 
 
 def _metadata(value: object) -> JsonObject:
@@ -84,7 +86,29 @@ def _metadata(value: object) -> JsonObject:
         raise InvalidInput(
             f"metadata: {', '.join(unknown)} is not one of {', '.join(sorted(METADATA_FIELDS))}."
         )
-    return {key: str(each) if isinstance(each, int | float) else each for key, each in value.items()}
+    return {key: _metadata_value(key, each) for key, each in value.items() if each is not None}
+
+
+def _metadata_value(field: str, value: object) -> Json:
+    if isinstance(value, Mapping):
+        return _json_object(value, f"metadata: {field}")
+    if (text := arguments.plain_text(value)) is None:
+        raise InvalidInput(f"metadata: the value of {field} is {type(value).__name__}. A string is required.")
+    return text
+
+
+def _json_object(value: Mapping[str, Any], argument: str) -> JsonObject:
+    """Return a dict as it is sent.
+
+    :raises InvalidInput: it cannot be sent as JSON.
+    """
+    try:
+        found: JsonObject = json.loads(json.dumps(dict(value), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(
+            f"{argument} cannot be sent as JSON: {error}. Use strings, numbers, booleans, lists and dicts."
+        ) from None
+    return found
 
 
 def _environment(options: TestSessionOptions) -> list[Json]:

@@ -62,6 +62,10 @@ EXPECTED: Final = {
 }
 """The runs, by the tag of their checks."""
 
+NEXT: Final = """
+The local Checkly has ended, so its links lead nowhere now. Next:
+  make airflow     the same in Airflow's UI, with all example DAGs and a local Checkly whose links work
+  docs/index.md    a gate in a project of your own, with pip alone; then with your account at Checkly"""
 
 WARNING: Final = re.compile(r"(?: warning | WARNING - )(.*)")
 """An entry of the log, of Airflow 3 and of Airflow 2."""
@@ -133,6 +137,7 @@ def demo(progress: Progress, root: Path, scratch: Path) -> None:
     if found := [fault for each in runs for fault in faults(each)]:
         raise DemoFailed("\n".join(found))
     print("The run whose checks passed has published, the run with a failed check has not: as it should be.")
+    print(NEXT)
 
 
 def run(airflow: Deployment, checkly: Emulator, progress: Progress, tag: str) -> Run:

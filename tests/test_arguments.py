@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections import deque
+from datetime import date, timedelta
+from decimal import Decimal
+from enum import Enum, IntEnum, StrEnum
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -16,6 +20,27 @@ if TYPE_CHECKING:
 
 ONE = "11111111-1111-4111-8111-111111111111"
 TWO = "22222222-2222-4222-8222-222222222222"
+
+
+class Text(str, Enum):  # noqa: UP042 - people have such classes
+    """Its `str()` is "Text.SMOKE"."""
+
+    SMOKE = "smoke"
+    ONE = ONE
+    FAILED = "FAILED"
+
+
+class Plain(Enum):
+    SMOKE = "smoke"
+
+
+class Strings(StrEnum):
+    SMOKE = "smoke"
+
+
+class Number(IntEnum):
+    SEVEN = 7
+
 
 EMPTY = "contains an empty value"
 UNUSABLE: list[tuple[Any, str]] = [
@@ -35,6 +60,13 @@ UNUSABLE: list[tuple[Any, str]] = [
     ("[null]", "contains None"),
     (True, "must be a string or a list of strings, not bool 'True'"),
     (b"abc", """must be a string or a list of strings, not bytes "b'abc'"."""),
+    (bytearray(b"abc"), "must be a string or a list of strings, not bytearray"),
+    (memoryview(b"abc"), "must be a string or a list of strings, not memoryview"),
+    ([bytearray(b"abc")], "contains bytearray"),
+    (Plain.SMOKE, """must be a string or a list of strings, not Plain "<Plain.SMOKE: 'smoke'>"."""),
+    ([Plain.SMOKE], "contains Plain"),
+    ([PurePosixPath("abc")], "contains PurePosixPath"),
+    ([date(2026, 11, 25)], "contains date 'datetime.date(2026, 11, 25)'. A string is required."),
     ({"a": 1}, """must be a string or a list of strings, not dict "{'a': 1}"."""),
     ([{"a": 1}], """dict "{'a': 1}"."""),
     ("['a', 'b']", "\"['a', 'b']\" starts like a list but is not JSON. Render it with the filter `| tojson`"),
@@ -99,6 +131,11 @@ def test_all_checks_is_an_empty_target() -> None:
         ([ONE, (TWO,)], [ONE, TWO]),
         (iter([iter([ONE])]), [ONE]),
         (f'[["{ONE}"], ["{TWO}"]]', [ONE, TWO]),
+        ([Text.ONE], [ONE]),
+        (Text.ONE, [ONE]),
+        ({1: ONE}.values(), [ONE]),
+        ({ONE: 1}.keys(), [ONE]),
+        (deque([ONE, TWO]), [ONE, TWO]),
     ],
 )
 def test_ids(value: Any, ids: list[str]) -> None:
@@ -112,19 +149,41 @@ def test_ids(value: Any, ids: list[str]) -> None:
         ("homepage", "'homepage'"),
         (7, "'7'"),
         ([True], "'True'"),
-        (f"{ONE},{TWO}", f"'{ONE},{TWO}'"),
-        ([ONE, f"{ONE}, {TWO}"], f"'{ONE}, {TWO}'"),
         ([ONE[:-1]], f"'{ONE[:-1]}'"),
-        ([f"{ONE}/../x"], f"'{ONE}/../x'"),
         ("{{ params.id }}", "'{{ params.id }}'"),
-        (f'"{ONE}"', f"""'"{ONE}"'"""),
+        (Decimal(7), "'7'"),
     ],
 )
 def test_an_id_that_is_not_a_uuid_is_refused(value: Any, shown: str) -> None:
-    """Commas do not split: a string is one value."""
+    """A string is one value."""
     with pytest.raises(InvalidInput) as caught:
         arguments.session_ids(value, "check_ids")
     assert str(caught.value) == f"check_ids: {shown} is not a UUID."
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        f"{ONE},{TWO}",
+        f"{ONE}, {TWO}",
+        f"{ONE} {TWO}",
+        f"{ONE};{TWO}",
+        f"{ONE}\n{TWO}",
+        f"{ONE}/../x",
+        f'"{ONE}"',
+        "{%s}" % ONE,  # noqa: UP031 - braces
+        UUID(ONE).urn,
+        f"https://app.checklyhq.com/checks/{ONE}/overview",
+    ],
+)
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_text_around_ids_gets_a_hint(value: str, *, wrapped: bool) -> None:
+    """Neither commas nor spaces split."""
+    with pytest.raises(InvalidInput) as caught:
+        arguments.session_ids([TWO, value] if wrapped else value, "check_ids")
+    assert str(caught.value).endswith(
+        "(pass the id alone; several ids as a list, since commas and spaces do not separate them)."
+    )
 
 
 def test_a_member_that_is_a_printed_list_gets_a_hint() -> None:
@@ -139,11 +198,23 @@ def test_members_are_texts(member: Any) -> None:
             arguments.target(**argument, all_checks=False)
 
 
-@pytest.mark.parametrize("session", [{"checkSessionId": ONE}, {"testSessionId": ONE}])
+A_SESSION = {"checkSessionId": ONE, "checkId": TWO}
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "hint"),
+    [
+        ("check_session_ids", A_SESSION, r'a whole session; .* started.output\["check_session_ids"\]'),
+        ("check_session_ids", [[A_SESSION]], r'a whole session; .* started.output\["check_session_ids"\]'),
+        ("test_session_ids", {"testSessionId": ONE}, r'started.output\["test_session_ids"\]'),
+        ("check_ids", A_SESSION, 'a whole session; pass its "checkId"'),
+        ("check_ids", {"id": ONE, "name": "Shop"}, 'a whole check; pass its "id"'),
+    ],
+)
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_a_whole_session_as_id_gets_a_hint(session: dict[str, str], *, wrapped: bool) -> None:
-    with pytest.raises(InvalidInput, match=r"a whole session; pass its id, for instance .*check_session_ids"):
-        arguments.session_ids([session] if wrapped else session)
+def test_a_whole_document_as_id_gets_a_hint(argument: str, value: Any, hint: str, *, wrapped: bool) -> None:
+    with pytest.raises(InvalidInput, match=hint):
+        arguments.session_ids([value] if wrapped and isinstance(value, dict) else value, argument)
 
 
 @pytest.mark.parametrize(
@@ -163,6 +234,14 @@ def test_a_whole_session_as_id_gets_a_hint(session: dict[str, str], *, wrapped: 
         (7, [["7"]]),
         ([2025, 1.5, False], [["2025", "1.5", "False"]]),
         (UUID(ONE), [[ONE]]),
+        (Text.SMOKE, [["smoke"]]),
+        ([Text.SMOKE], [["smoke"]]),
+        ([[Text.SMOKE], ["b"]], [["smoke"], ["b"]]),
+        ([Strings.SMOKE], [["smoke"]]),
+        (Number.SEVEN, [["7"]]),
+        (Decimal("1.50"), [["1.50"]]),
+        ([Decimal(7)], [["7"]]),
+        ({"smoke": 1}.keys(), [["smoke"]]),
     ],
 )
 def test_tags_are_or_of_ands(value: Any, groups: list[list[str]]) -> None:
@@ -190,35 +269,47 @@ def test_an_empty_group_of_tags_is_refused(value: Any) -> None:
         (["FAILED", "DEGRADED", "FAILED"], {"FAILED", "DEGRADED"}),
         (("TIMED_OUT", "CANCELLED"), {"TIMED_OUT", "CANCELLED"}),
         ("FAILED", {"FAILED"}),
+        (Text.FAILED, {"FAILED"}),
+        ([Text.FAILED], {"FAILED"}),
+        (iter(["FAILED"]), {"FAILED"}),
         (frozenset(), set()),
         (arguments.FAIL_ON, {"FAILED", "TIMED_OUT", "CANCELLED"}),
     ],
 )
 def test_fail_on(value: Any, statuses: set[str]) -> None:
-    assert arguments.fail_on(value) == statuses
+    found = arguments.fail_on(value)
+    assert found == statuses
+    assert all(type(each) is str for each in found)
 
 
 @pytest.mark.parametrize(
     ("value", "named"),
     [
-        ({"PASSED"}, "PASSED"),
-        (["FAILED", "PROGRESS_FAILED"], "PROGRESS_FAILED"),
-        (["STARTED", "RUNNING"], "RUNNING, STARTED"),
-        ({"failed"}, "failed"),
-        ("failed", "failed"),
-        ("FAILED,TIMED_OUT", "FAILED,TIMED_OUT"),
-        ("", ""),
+        ({"PASSED"}, "'PASSED'"),
+        (["FAILED", "PROGRESS_FAILED"], "'PROGRESS_FAILED'"),
+        (["STARTED", "RUNNING"], "'RUNNING', 'STARTED'"),
+        ({"failed"}, "'failed'"),
+        ("failed", "'failed'"),
+        ("FAILED,TIMED_OUT", "'FAILED,TIMED_OUT'"),
+        ('["FAILED"]', """'["FAILED"]'"""),
+        ("", "''"),
+        ([""], "''"),
+        (["FAILED "], "'FAILED '"),
         ([None], "None"),
         ([["FAILED"]], "['FAILED']"),
         ([7], "7"),
         (None, "None"),
         (7, "7"),
+        (b"FAILED", "b'FAILED'"),
+        ({"FAILED": True}, "{'FAILED': True}"),
     ],
 )
 def test_a_bad_status_in_fail_on_is_refused(value: Any, named: str) -> None:
+    """The whole value is quoted, so that a text of several statuses looks like one."""
     with pytest.raises(InvalidInput) as caught:
         arguments.fail_on(value)
-    assert str(caught.value) == f"fail_on: {named} is not one of CANCELLED, DEGRADED, FAILED, TIMED_OUT."
+    words = "CANCELLED, DEGRADED, FAILED, TIMED_OUT"
+    assert str(caught.value) == f"fail_on: {named} is not one of {words}. Give several as a list."
 
 
 @pytest.mark.parametrize(
@@ -244,10 +335,17 @@ def test_bad_seconds_are_refused(value: Any) -> None:
     assert str(caught.value) == text
 
 
+@pytest.mark.parametrize("view", [{"a": "b"}.keys(), {"b": "a"}.values()])
+def test_views_become_lists(view: Any) -> None:
+    """Airflow renders no templates in a view."""
+    assert arguments.as_list(view) == ["a"]
+
+
 def test_iterators_are_read_once() -> None:
     """A task may run `execute` twice, and an iterator can be read only once."""
     assert arguments.as_list(iter(["a", "b"])) == ["a", "b"]
     assert arguments.as_list([iter(["a"]), ["b"]]) == [["a"], ["b"]]
+    assert arguments.as_list((iter(["a"]), (iter("b"),))) == [["a"], [["b"]]]
     assert arguments.as_list("ab") == "ab"
     assert arguments.as_list(None) is None
 

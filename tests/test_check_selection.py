@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from airflow_provider_checkly.api import reads
 from airflow_provider_checkly.api.http import Response
 from airflow_provider_checkly.arguments import Target
-from airflow_provider_checkly.check_selection import list_checks, select
+from airflow_provider_checkly.check_selection import list_checks, no_match_text, select
 from airflow_provider_checkly.exceptions import ChecklyUnreadable, NoMatchingChecks
 
 if TYPE_CHECKING:
@@ -177,19 +176,7 @@ def test_ids_are_read_one_by_one_where_the_list_has_more_pages(size: int, listed
 
 @pytest.mark.parametrize("groups", [[["none"]], [["web", "prod", "!web"]]])
 def test_tags_that_match_nothing_are_an_error(groups: list[list[str]]) -> None:
-    with pytest.raises(NoMatchingChecks, match="A list of tags means AND"):
-        reads.run(select(Target([], groups)), Account().send)
-
-
-@pytest.mark.parametrize(
-    ("groups", "text"),
-    [
-        ([["none"]], "the tags [['none']]. A list of tags means AND."),
-        ([["web,prod"]], "A comma is part of a tag; use a list of tags."),
-    ],
-)
-def test_no_match_says_what_was_asked_for(groups: list[list[str]], text: str) -> None:
-    with pytest.raises(NoMatchingChecks, match=re.escape(text)):
+    with pytest.raises(NoMatchingChecks, match="All tags of a list must match"):
         reads.run(select(Target([], groups)), Account().send)
 
 
@@ -202,3 +189,39 @@ def test_deactivated_checks_that_match_are_counted(monkeypatch: pytest.MonkeyPat
 def test_an_account_without_checks_matches_nothing() -> None:
     with pytest.raises(NoMatchingChecks):
         reads.run(select(Target([], [])), Account(0).send)
+
+
+REMEDY = "All tags of a list must match; use a list of lists for alternatives."
+NO_MATCH: list[tuple[list[str], list[list[str]], dict[str, str], str]] = [
+    ([], [], {}, "The account has no active check."),
+    ([], [["a", "!b"], ["c"]], {}, f"No active check has the tags 'a' and '!b' or 'c'. {REMEDY}"),
+    (
+        [],
+        [["a,b"]],
+        {},
+        f"No active check has the tags 'a,b'. {REMEDY} A comma does not separate tags; use a list.",
+    ),
+    (["1", "2"], [], {"1": "is deactivated"}, "No requested check ran: 1 is deactivated; 1 more."),
+    (
+        ["1"],
+        [["a"]],
+        {"1": "exists and is active"},
+        "No requested check ran: 1 exists and is active. No active check of these has the tags 'a'. "
+        + REMEDY,
+    ),
+    ([], [["a\u202e\n\x1b[31m"]], {}, r"No active check has the tags 'a\u202e\n\x1b[31m'. " + REMEDY),
+]
+
+
+@pytest.mark.parametrize(("ids", "tags", "reasons", "text"), NO_MATCH)
+def test_why_no_check_matches(
+    ids: list[str], tags: list[list[str]], reasons: dict[str, str], text: str
+) -> None:
+    assert no_match_text(Target(ids, tags), reasons) == text
+
+
+@pytest.mark.parametrize("tags", [[[f"tag-{n}"] for n in range(500)], [["x" * 5000]], [["y" * 150] * 50]])
+def test_the_remedy_survives_many_and_long_tags(tags: list[list[str]]) -> None:
+    text = no_match_text(Target([], tags), {})
+    assert text.endswith(REMEDY)
+    assert len(text) < 1500

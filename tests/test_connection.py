@@ -67,6 +67,9 @@ def test_login_and_password_are_enough() -> None:
         ({"host": "checkly.example.com/a/b"}, "https://checkly.example.com/a/b"),
         ({"host": "https://checkly.example.com:8443", "port": 8443}, "https://checkly.example.com:8443"),
         ({"host": "[2001:db8::1]", "port": 8443}, "https://[2001:db8::1]:8443"),
+        ({"host": "2001:db8::1", "port": 8443}, "https://[2001:db8::1]:8443"),
+        ({"host": "::1", "schema": "http"}, "http://[::1]"),
+        ({"host": "https://checkly.example.com///"}, "https://checkly.example.com"),
         ({"host": "https://[2001:db8::1]:443/x"}, "https://[2001:db8::1]:443/x"),
         ({"host": "http://127.0.0.1:3000"}, "http://127.0.0.1:3000"),
         ({"host": "http://127.8.9.1"}, "http://127.8.9.1"),
@@ -112,7 +115,13 @@ def test_plain_http_to_elsewhere_warns(
         ({"host": "https://checkly.example.com:0"}, "https://checkly.example.com:0"),
         ({"host": "https://checkly.example.com:65536"}, "https://checkly.example.com:65536"),
         ({"host": "https://[2001:db8::1"}, "https://[2001:db8::1"),
-        ({"host": "2001:db8::1"}, "https://2001:db8::1"),
+        ({"host": "2001:db8::1:8443:x"}, "https://2001:db8::1:8443:x"),
+        ({"host": "https:/checkly.example.com"}, "https://https:/checkly.example.com"),
+        ({"host": "https:checkly.example.com"}, "https://https:checkly.example.com"),
+        ({"host": "https://checkly.example.com:"}, "https://checkly.example.com:"),
+        ({"host": "//checkly.example.com"}, "https:////checkly.example.com"),
+        ({"host": "https://checkly.example.com?x=1"}, "https://checkly.example.com?x=1"),
+        ({"host": "checkly.example.com", "schema": "v1"}, "v1://checkly.example.com"),
         ({"host": "https://checkly.example.com/?x=1"}, "https://checkly.example.com/?x=1"),
         ({"host": "https://checkly.example.com/#x"}, "https://checkly.example.com/#x"),
         ({"host": "https://checkly .example.com"}, "https://checkly .example.com"),
@@ -191,6 +200,22 @@ def test_a_url_as_host_survives_the_environment(host: str, monkeypatch: pytest.M
     monkeypatch.setenv("AIRFLOW_CONN_MY_CHECKLY", made)
     settings = connection.settings(BaseHook.get_connection("my_checkly"))
     assert (settings.api_version, settings.max_connections) == ("v1", 7)
+
+
+@pytest.mark.parametrize(
+    ("uri", "url"),
+    [
+        ("checkly://me:key@", "https://api.checklyhq.com"),
+        ("checkly://me:key@[::1]:3000/http", "http://[::1]:3000"),
+        ("checkly://me:key@[2001:db8::1]", "https://[2001:db8::1]"),
+        ("checkly://me:key@Checkly.Example.COM:8443/https", "https://checkly.example.com:8443"),
+        ("checkly://me:key@http%3A%2F%2F%5B%3A%3A1%5D%3A3000", "http://[::1]:3000"),
+    ],
+)
+def test_base_url_of_a_uri(uri: str, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow takes brackets away, and turns a host to lower case."""
+    monkeypatch.setenv("AIRFLOW_CONN_MY_CHECKLY", uri)
+    assert connection.settings(BaseHook.get_connection("my_checkly")).credentials.base_url == url
 
 
 @pytest.mark.parametrize(

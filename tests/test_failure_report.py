@@ -255,6 +255,13 @@ def test_a_passed_gate(checkly: Emulator, caplog: pytest.LogCaptureFixture) -> N
     assert detail_requests(checkly) == []
 
 
+@pytest.mark.usefixtures("checkly")
+def test_a_misspelt_warning_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    _, _, log = fail(caplog, "flaky", gate=Gate(warn_only=["Shakey", "Fine"]))
+    assert "warn_only 'Shakey' matches no check of this task; ids and exact names match." in log
+    assert "'Fine' matches" not in log
+
+
 @pytest.mark.parametrize(("tag", "requests"), [("shaky", 1), ("x", 1)])
 def test_tags_make_a_warning(checkly: Emulator, tag: str, requests: int) -> None:
     task = ChecklyRunChecksOperator(

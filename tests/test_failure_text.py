@@ -92,6 +92,42 @@ def test_names_and_errors_cannot_add_markup() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("# Heading", "\\# Heading"),
+        ("- item", "\\- item"),
+        ("+ item", "\\+ item"),
+        ("12. item", "12\\. item"),
+        ("3) item", "3\\) item"),
+        ("> quote", "\\> quote"),
+        ("* item", "\\* item"),
+        ("~~gone~~", "\\~\\~gone\\~\\~"),
+        ("~~~", "\\~\\~\\~"),
+        ("| a | b |", "\\| a \\| b \\|"),
+        ("a&lt;b&gt;", "a\\&lt;b\\&gt;"),
+        ("Checkout v1.2 - EU", "Checkout v1.2 - EU"),
+    ],
+)
+def test_a_name_at_the_start_of_a_report_is_no_markup(name: str, shown: str) -> None:
+    assert failure_text.markdown(f"{name} passed.") == f"{shown} passed."
+
+
+def test_a_backtick_opens_no_code_in_slack() -> None:
+    text = failure_text.slack("```a passed", [failed("b```", details=[("error", "c")])])
+    assert text == "'''a passed\n\n*b''' FAILED in eu*\n• error: `c`"
+
+
+@pytest.mark.parametrize("name", ["\u200d", "\x1b[31m", "\u3164 \u2800"])
+def test_a_name_that_cannot_be_seen_is_replaced(name: str) -> None:
+    for text in (
+        failure_text.markdown("x", [failed(name)]),
+        failure_text.slack("x", [failed(name)]),
+        *failure_text.log_lines([failed(name)])[:1],
+    ):
+        assert "(unprintable name) FAILED in eu" in text
+
+
 def test_urls_cannot_end_their_links() -> None:
     page = failed(links=[("result", "https://x/a)![y](https://evil|z&q=1")])
     assert failure_text.markdown("x", [page]).endswith(

@@ -129,6 +129,13 @@ UNREADABLE: Final[list[tuple[str, Script, str]]] = [
     ("body too long", edits(lambda body: body, announce=-9), NOT_JSON),
 ]
 
+NO_ACCOUNTS: Final[list[tuple[str, int, object, str, type[ChecklyError], str]]] = [
+    ("404", 404, {"statusCode": 404, "message": "No route"}, NO_RETRY, ChecklyRefused, "another server"),
+    ("any JSON", 200, {"status": "ok"}, RETRY, ChecklyUnreadable, 'is not an account: \'{"status": "ok"}\''),
+    ("a list", 200, [], RETRY, ChecklyUnreadable, "not a JSON object"),
+    ("a page", 200, HTML, RETRY, ChecklyUnreadable, "That is a web page, and not Checkly's API"),
+]
+
 
 @dataclass(frozen=True)
 class Row:
@@ -225,6 +232,14 @@ AT_TRIGGER: Final = [
     Row("404 of a proxy", responds(404, HTML), NO_RETRY, ChecklyRefused, "a proxy or another server"),
     Row("404 of a proxy, on_no_match", responds(404, HTML), NO_RETRY, ChecklyRefused, "another server",
         task={"on_no_match": "skip"}),
+    *(Row(f"{n} of a proxy", responds(n, HTML), end, ChecklyRefused, "a proxy or another server")
+      for n, end in ((400, NO_RETRY), (402, NO_RETRY), *((n, RETRY) for n in (403, 405, 407, 410, 451)))),
+
+    # A server in whose form Checkly refuses, too, has no account: nothing is skipped.
+    *(Row(f"404 without an account, {name}",
+          in_turn(refuses(404), emulated(method="GET", path="/accounts/me", status=status, body=body)),
+          end, kind, text, task={"on_no_match": "skip"})
+      for name, status, body, end, kind, text in NO_ACCOUNTS),
     Row("redirect", responds(307, Location="https://else.where"), RETRY, ChecklyRefused,
         "redirects to 'https://else.where'"),
 

@@ -137,9 +137,9 @@ REFUSALS: list[tuple[int, type[ChecklyError]]] = [
 def test_refusals(send: Any, status: int, kind: type[ChecklyError], checkly: Emulator) -> None:
     """A class for each, with method, path, status and Checkly's message, and without the key."""
     body = {"statusCode": status, "error": "x", "message": "Because."}
-    checkly.fail(method="GET", path="accounts/me", status=status, body=body)
-    with pytest.raises(kind, match=rf"GET /v1/accounts/me: .*{status}.*Because\.") as caught:
-        send(endpoints.get_account())
+    checkly.fail(method="GET", path="checks", status=status, body=body)
+    with pytest.raises(kind, match=rf"GET /v1/checks/{PASSES}: .*{status}.*Because\.") as caught:
+        send(endpoints.get_check(PASSES))
     assert getattr(caught.value, "status", None) == status
     assert checkly.api_key not in repr(caught.value) + repr(caught.value.__dict__)
     assert len(checkly.requests) == 1
@@ -240,6 +240,8 @@ def test_no_check_runs() -> None:
     with pytest.raises(NoMatchingChecks) as caught:
         hook.trigger_check_sessions([UNKNOWN, DEACTIVATED])
     assert f"{UNKNOWN} does not exist in this account; {DEACTIVATED} is deactivated." in str(caught.value)
+    with pytest.raises(NoMatchingChecks, match=r"does not exist in this account; 2 more\."):
+        hook.trigger_check_sessions([f"{UNKNOWN[:-2]}{n}" for n in range(20, 32)])
     with pytest.raises(NoMatchingChecks) as caught:
         hook.trigger_test_session(name="mine", run_location=EU, tags=["smoke", "no,such"])
     assert "No active check has the tags 'smoke' and 'no,such'. All tags of a list must match" in str(
@@ -329,6 +331,31 @@ def test_a_connection_that_does_not_work(
     assert not works
     assert expected in text
     assert checkly.api_key not in text
+
+
+@pytest.mark.parametrize("path", ["/v1", "/v2/", "/v1/accounts/me", "/api"])
+def test_a_host_with_a_wrong_path(path: str, monkeypatch: pytest.MonkeyPatch, checkly: Emulator) -> None:
+    """It is named, whether a button, a trigger or a sensor meets it first; nothing is skipped."""
+    works, text = press(monkeypatch, checkly, host=f"{checkly.url}{path}")
+    assert not works
+    hook = ChecklyHook("other")
+    for call in (
+        lambda: hook.trigger_check_sessions(tags="smoke"),
+        lambda: hook.get_check_session(UNKNOWN),
+    ):
+        with pytest.raises(ChecklyRefused) as caught:
+            call()
+        assert not isinstance(caught.value, NoMatchingChecks)
+        for words in ("host of the connection", "connection 'other'", f"{checkly.url}{path}".rstrip("/")):
+            assert words in str(caught.value)
+            assert words in text
+
+
+def test_a_server_that_answers_everything(monkeypatch: pytest.MonkeyPatch, checkly: Emulator) -> None:
+    checkly.fail(path="accounts", status=200, body={"status": "ok"})
+    works, text = press(monkeypatch, checkly)
+    assert not works
+    assert "is not an account" in text
 
 
 def test_an_unexpected_status(monkeypatch: pytest.MonkeyPatch, checkly: Emulator) -> None:

@@ -109,6 +109,23 @@ def test_name_and_description_may_be_given(account: Emulator) -> None:
     assert account.requests
 
 
+@pytest.mark.usefixtures("account")
+def test_name_and_description_may_be_numbers_as_templates_return_them() -> None:
+    number: Any = 20261125
+    create(name=number, description=number).execute(context())
+    (window,) = windows()
+    assert window["name"] == "20261125"
+    assert window["description"].startswith("20261125\n\n")
+
+
+@pytest.mark.parametrize("value", [["a"], b"a", datetime(2026, 1, 2, tzinfo=UTC)])
+@pytest.mark.parametrize("argument", ["name", "description"])
+def test_a_text_that_is_not_one_is_refused(account: Emulator, argument: str, value: Any) -> None:
+    with pytest.raises(InvalidInput, match=rf"^{argument} .* {type(value).__name__}"):
+        create(**{argument: value}).execute(context())
+    assert account.requests == []
+
+
 def test_a_retry_continues_with_its_own_window(account: Emulator) -> None:
     other = create().execute(context(TaskInstance(task_id="quiet", run_id="other")))
     first = create(max_duration=timedelta(minutes=5)).execute(context())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.providers.common.compat.sdk import BaseNotifier, Connection
+from airflow.providers.common.compat.sdk import BaseHook, BaseNotifier, Connection
 from airflow_runner import TaskInstance
 
 from airflow_provider_checkly.api import pings
@@ -96,6 +96,16 @@ def test_the_url_of_a_connection(
         ),
         ({"host": "ping.checklyhq.com/abc"}, "https://ping.checklyhq.com/abc"),
         ({"host": "http://localhost:3000", "port": 3000, "password": "abc"}, "http://localhost:3000/abc"),
+        ({"password": " abc\n"}, "https://ping.checklyhq.com/abc"),
+        ({"password": "ping.checklyhq.com/abc"}, "https://ping.checklyhq.com/abc"),
+        ({"password": "abc", "port": 8443}, "https://ping.checklyhq.com:8443/abc"),
+        ({"host": "::1", "port": 3000, "password": "abc"}, "https://[::1]:3000/abc"),
+        ({"host": "[::1]", "password": "abc"}, "https://[::1]/abc"),
+        # as Airflow's own connections of type http are
+        ({"conn_type": "http", "host": "x", "schema": "https", "password": "abc"}, "https://x/abc"),
+        ({"conn_type": "http", "host": "x/abc", "schema": "https"}, "https://x/abc"),
+        ({"conn_type": "http", "host": "https://x/abc", "schema": "https"}, "https://x/abc"),
+        ({"conn_type": "checkly", "password": "abc"}, "https://ping.checklyhq.com/abc"),
     ],
 )
 def test_the_address_of_a_connection(fields: dict[str, Any], expected: str) -> None:
@@ -108,9 +118,66 @@ def test_a_connection_that_is_a_url(checkly: Emulator, url: str, monkeypatch: py
     assert len(checkly.pings) == 1
 
 
-def test_a_connection_with_a_port_behind_a_path_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="port"):
-        address(Connection(conn_id="x", conn_type="http", host="http://localhost/ping", port=1, password="y"))
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("https://ping.checklyhq.com/abc", "https://ping.checklyhq.com/abc"),
+        ("HTTPS://PING.CHECKLYHQ.COM/abc/", "https://ping.checklyhq.com/abc"),
+        ("//ping.checklyhq.com/abc", "https://ping.checklyhq.com/abc"),
+        ("https://:abc@ping.checklyhq.com", "https://ping.checklyhq.com/abc"),
+        ("generic://:abc@", "https://ping.checklyhq.com/abc"),
+        ("http://[::1]:3000/ping/abc", "http://[::1]:3000/ping/abc"),
+        ("http://[::1]/abc", "http://[::1]/abc"),
+        ("http://:abc@ping.checklyhq.com/https", "https://ping.checklyhq.com/abc"),
+    ],
+)
+def test_the_address_of_a_uri(given: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_BEAT", given)
+    assert address(BaseHook.get_connection("beat")) == expected
+
+
+API = {"conn_type": "checkly", "login": "account-1", "password": "cu_secret0123456789"}
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("ping.checklyhq.com/abc", "its URL has no scheme"),
+        ("abc-secret", "its URL has no scheme"),
+        ("/abc-secret", "its URL has no scheme"),
+        ("https://me:secret@ping.checklyhq.com/abc", "it has both a password and a path (schema)"),
+        (
+            {"conn_type": "http", "host": "http://x/ping", "port": 1, "password": "secret"},
+            "its port does not",
+        ),
+        (
+            {"conn_type": "http", "host": "http://x:80", "port": 443, "password": "secret"},
+            "its port does not",
+        ),
+        (
+            {"conn_type": "http", "host": "http://x:secret", "port": 1, "password": "abc"},
+            "its host is not valid",
+        ),
+        (
+            {"conn_type": "http", "host": "http://[::1", "password": "secret", "port": 1},
+            "its host is not valid",
+        ),
+        (API, "it holds an API key, which is not sent"),
+        (API | {"host": "https://api.checklyhq.com"}, "it holds an API key, which is not sent"),
+    ],
+)
+def test_a_connection_that_could_mean_another_address_is_refused(
+    given: Any, why: str, checkly: Emulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is named, but nothing of it is shown or sent."""
+    monkeypatch.setenv("AIRFLOW_CONN_BEAT", given if isinstance(given, str) else json.dumps(given))
+    ChecklyHeartbeatNotifier(checkly_heartbeat_conn_id="beat")(of_task())
+    assert f"The heartbeat was not pinged: Connection 'beat': {why}" in caplog.text
+    assert (
+        "Set its password to the whole ping URL, https://ping.checklyhq.com/ followed by a t" in caplog.text
+    )
+    assert "secret" not in caplog.text
+    assert checkly.requests == []
 
 
 def test_it_waits_in_a_triggerer_without_blocking(checkly: Emulator, url: str) -> None:
@@ -165,6 +232,10 @@ def test_a_hanging_server_is_not_waited_for(
         "ftp://x/y",
         "https://[x/y",
         "https://x/y z",
+        "https://ping.checklyhq.com@evil.example/y",
+        "https://me:pw@ping.checklyhq.com/y",
+        "https://x:y/z",
+        "https://x:0/z",
     ],
 )
 def test_a_wrong_url_is_not_shown(url: str, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import threading
 import time
@@ -26,6 +27,7 @@ from airflow_provider_checkly.exceptions import (
     InvalidInput,
     NoMatchingChecks,
 )
+from airflow_provider_checkly.hooks import ChecklyHook
 from airflow_provider_checkly.sensors import ChecklyCheckStatusSensor
 from airflow_provider_checkly.triggers import ChecklyHealthTrigger
 
@@ -225,11 +227,38 @@ def test_an_answer_without_the_check_is_never_green(account: Emulator, way: str,
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("tags", ["none", ["shop", "new"], [["none"], ["nothing"]]])
-def test_tags_that_match_nothing_are_an_error(account: Emulator, way: str, tags: Any) -> None:
-    with pytest.raises(NoMatchingChecks, match="No active check matches"):
+@pytest.mark.parametrize(
+    ("tags", "text"),
+    [
+        ("none", "has the tags 'none'. All tags of a list must match; use a list of lists for alternatives."),
+        (["shop", "new"], "has the tags 'shop' and 'new'."),
+        ([["none"], ["nothing"]], "has the tags 'none' or 'nothing'."),
+        ("shop,prod", "A comma does not separate tags; use a list."),
+        (["prod", "!shop"], "has the tags 'prod' and '!shop' (1 deactivated)."),
+    ],
+)
+def test_tags_that_match_nothing_are_an_error(account: Emulator, way: str, tags: Any, text: str) -> None:
+    """The words are those of the operator."""
+    with pytest.raises(NoMatchingChecks, match=r"^No active check has the tags ") as caught:
         run(sensor(way, tags=tags))
-    assert account.requests
+    assert text in str(caught.value)
+    assert str(caught.value).endswith(f" (connection 'checkly_default', {account.url})")
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("change", "advice"), [("password", "does not accept"), ("login", "but not for this")]
+)
+def test_a_wrong_key_and_a_wrong_account_are_told_once(
+    account: Emulator, way: str, change: str, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connection, base URL and advice are those of the Test button."""
+    connection = {**json.loads(account.connection_json), change: ABSENT}
+    monkeypatch.setenv("AIRFLOW_CONN_CHECKLY_DEFAULT", json.dumps(connection))
+    with pytest.raises(ChecklyAuthError, match=advice) as caught:
+        run(sensor(way))
+    assert str(caught.value).count(f"(connection 'checkly_default', {account.url})") == 1
+    assert advice in ChecklyHook().test_connection()[1]
 
 
 def test_a_read_only_key_will_do(account: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,6 +290,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"for_seconds": True}, "for_seconds must be seconds"),
     ({"for_seconds": 2, "timeout": 2}, "for_seconds=2 must be below the timeout"),
     ({"for_seconds": 1, "mode": "reschedule"}, "cannot be combined with mode='reschedule'"),
+    ({"for_seconds": 1, "exponential_backoff": True}, "cannot be combined with exponential_backoff"),
     ({"deferrable": "yes"}, "deferrable must be True or False"),
 ]
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +22,14 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.emulator import Emulator
 
 EU = "eu-central-1"
+
+
+class Place(str, Enum):  # noqa: UP042 - people have such classes
+    """Its `str()` is "Place.EU"."""
+
+    EU = EU
+
+
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"name": ""}, "name"),
     ({"name": "None"}, "name"),
@@ -27,6 +38,9 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"environment_variables": {"": "x"}}, "environment_variables has an empty name"),
     ({"environment_variables": {"A": ""}}, "environment_variables: the value of A is an empty string"),
     ({"environment_variables": {"A": ["x"]}}, "environment_variables: the value of A is list"),
+    ({"environment_variables": {None: "x"}}, "environment_variables: the name None is not a string"),
+    ({"environment_variables": {b"A": "x"}}, "environment_variables: the name b'A' is not a string"),
+    ({"environment_variables": {"A": datetime(2026, 1, 2, tzinfo=UTC)}}, "the value of A is datetime"),
     ({"environment_variables": ["A"]}, "environment_variables must be a dict"),
     ({"environment_variables": {str(n): "x" for n in range(51)}}, "51"),
     ({"secret_environment_variables": {"A": None}}, "secret_environment_variables: the value of A is None"),
@@ -35,6 +49,16 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"retry_strategy": "FIXED"}, "retry_strategy"),
     ({"metadata": {"mood": "good"}}, "mood"),
     ({"metadata": "x"}, "metadata"),
+    (
+        {"metadata": {"commitId": datetime(2026, 1, 2, tzinfo=UTC)}},
+        "the value of commitId is datetime. A str",
+    ),
+    ({"metadata": {"commitId": b"abc"}}, "the value of commitId is bytes"),
+    ({"metadata": {"commitId": ["abc"]}}, "the value of commitId is list"),
+    ({"metadata": {"github": {"at": {1}}}}, "metadata: github cannot be sent as JSON: Object of type set"),
+    ({"retry_strategy": {"type": "FIXED", "baseBackoffSeconds": timedelta(1)}}, "retry_strategy cannot be"),
+    ({"retry_strategy": {"type": "FIXED", "baseBackoffSeconds": float("nan")}}, "retry_strategy cannot be"),
+    ({"run_location": ["eu-central-1"]}, "run_location contains list"),
 ]
 
 
@@ -56,10 +80,14 @@ def test_the_shortest_body() -> None:
 
 
 def test_numbers_are_sent_as_text() -> None:
-    odd: Any = {"environment_variables": {"N": 1, "B": True}, "metadata": {"commitId": 7}}
-    body: Any = build_trigger_body(name="mine", run_location=EU, all_checks=True, **odd)
-    assert [variable["value"] for variable in body["environmentVariables"]] == ["1", "True"]
-    assert body["metadata"] == {"commitId": "7"}
+    variables = {"N": 1, "B": True, "D": Decimal("1.50"), Place.EU: Place.EU}
+    metadata = {"commitId": 7, "branchName": Place.EU, "commitOwner": None, "github": {"run": (1,)}}
+    odd: Any = {"environment_variables": variables, "metadata": metadata}
+    body: Any = build_trigger_body(name=Place.EU, run_location=Place.EU, all_checks=True, **odd)
+    sent = [(variable["key"], variable["value"]) for variable in body["environmentVariables"]]
+    assert sent == [("N", "1"), ("B", "True"), ("D", "1.50"), (EU, EU)]
+    assert body["metadata"] == {"commitId": "7", "branchName": EU, "github": {"run": [1]}}
+    assert (body["name"], body["runLocation"]) == (EU, EU)
 
 
 def operator(**arguments: Any) -> ChecklyRunTestSessionOperator:

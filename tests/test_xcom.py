@@ -180,6 +180,7 @@ ANY_TASK: dict[str, End] = {
     ),
 }
 OPERATOR_ONLY: dict[str, End] = {
+    "not awaited": End("skipped", None, (NEVER_ENDS, FAILS), {"wait_for_completion": False}),
     "no match": End("error", NoMatchingChecks, (DEACTIVATED,)),
     "no match, skipped": End("skipped", AirflowSkipException, (DEACTIVATED,), {"on_no_match": "skip"}),
     "not run": End("error", ChecksNotRun, (PASSES, DEACTIVATED)),

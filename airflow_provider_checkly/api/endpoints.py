@@ -31,8 +31,13 @@ MAX_MESSAGE: Final = 2_000
 """Characters of Checkly's message that an error keeps; the event of a trigger includes them."""
 TRIGGER_SECONDS: Final = 60
 """How long Checkly may take to start all requested checks; giving up early could start them twice."""
-ONLY_CHECKLY: Final = frozenset({401, 402, 403, 404})
-"""Statuses whose meaning depends on whether Checkly itself responded, and not a proxy."""
+FROM_ANYBODY: Final = frozenset({408, 429})
+"""4xx statuses that mean the same whether Checkly responded or a proxy."""
+ACCOUNT: Final = path("v1", "accounts", "me")
+NOT_CHECKLY: Final = (
+    "That is not an error of Checkly's API: a proxy or another server responded. "
+    "Check the host of the connection."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +102,22 @@ def clock_lead(response: Response) -> float:
 
 
 def _refusal(response: Response) -> JsonObject:
-    """Return the JSON of an error response of Checkly, {} for one of a proxy or another server."""
+    """Return the JSON of an error response of Checkly, {} for one of a proxy or another server.
+
+    Each key has an account, so only another server, or a wrong path, has none.
+    """
+    if response.status == HTTPStatus.NOT_FOUND and response.request.path == ACCOUNT:
+        return {}
     try:
         found = models.json_object(response)
     except exceptions.ChecklyUnreadable:
         return {}
     return found if found.get("statusCode") == response.status else {}
+
+
+def _is_foreign(response: Response, refusal: JsonObject) -> bool:
+    """Return whether somebody else refuses a request, who says nothing about key, plan and checks."""
+    return not refusal and response.status in range(400, 500) and response.status not in FROM_ANYBODY
 
 
 def _message(response: Response, refusal: JsonObject) -> str:
@@ -120,11 +135,8 @@ def _needed_role(request: Request) -> str:
 
 
 def _advice(response: Response, refusal: JsonObject) -> str:
-    if not refusal and response.status in ONLY_CHECKLY:
-        return (
-            " That is not an error of Checkly's API: a proxy or another server responded. "
-            "Check the host of the connection."
-        )
+    if _is_foreign(response, refusal):
+        return f" {NOT_CHECKLY}"
     if response.status == HTTPStatus.FORBIDDEN and (role := _needed_role(response.request)):
         return f" This needs an API key with the role {role}."
     if location := response.headers.get("location"):
@@ -141,8 +153,7 @@ def accept(response: Response) -> Response:
         return response
     refusal = _refusal(response)
     message = _message(response, refusal)
-    is_known = refusal or response.status not in ONLY_CHECKLY
-    kind = exceptions.REFUSALS.get(response.status) if is_known else None
+    kind = None if _is_foreign(response, refusal) else exceptions.REFUSALS.get(response.status)
     raise (kind or exceptions.ChecklyRefused)(
         f"{response.request}: {'Checkly' if refusal else 'the server'} responded {response.status}: "
         f"{message.rstrip('.')}.{_advice(response, refusal)}",
@@ -277,9 +288,19 @@ def trigger_test_session(body: JsonObject) -> Endpoint[JsonObject]:
     return Endpoint(Request("POST", where, body=body, hold=TRIGGER_SECONDS, repeatable=False), _read_started)
 
 
+def _read_account(response: Response) -> JsonObject:
+    account = read_object(response)
+    if isinstance(account.get("id"), str):
+        return account
+    raise exceptions.ChecklyUnreadable(
+        f"{response.request}: the response is not an account: {quoted(response.body)}. "
+        f"Check the host of the connection."
+    )
+
+
 def get_account() -> Endpoint[JsonObject]:
     """`GET /v1/accounts/me`: the account of the credentials."""
-    return _get("accounts", "me")
+    return Endpoint(Request("GET", ACCOUNT), _read_account)
 
 
 def _get(*parts: str) -> Endpoint[JsonObject]:

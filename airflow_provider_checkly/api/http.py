@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from urllib.parse import quote, urlencode
 
 from airflow_provider_checkly import __version__
+from airflow_provider_checkly.api.encodings import ACCEPTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,7 +84,7 @@ class Credentials:
         """Return the headers of every request; they include the key."""
         return {
             "Accept": "application/json",
-            "Accept-Encoding": "gzip, deflate",  # both libraries decode these, whatever is installed
+            "Accept-Encoding": ACCEPTED,
             "Authorization": f"Bearer {self.api_key}",
             "User-Agent": USER_AGENT,
             "x-checkly-account": self.account_id,

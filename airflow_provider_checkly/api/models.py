@@ -86,15 +86,23 @@ MAX_MILLISECONDS: Final = 1e15
 
 
 def uuid(value: object, argument: str) -> str:
-    """Return an id in lower case.
+    """Return an id, a text or a `uuid.UUID`, in lower case.
 
     :param argument: where the value came from, for the error.
     :raises InvalidInput: it is not a UUID.
     """
-    if isinstance(value, str) and UUID.fullmatch(value.strip()):
-        return value.strip().lower()
-    hint = " (a list from a template needs the filter `| tojson`)" if str(value).startswith("[") else ""
-    raise InvalidInput(f"{argument}: {quoted(str(value))} is not a UUID{hint}.")
+    text = str.__str__(value) if isinstance(value, str) else str(value)
+    if UUID.fullmatch(text.strip()):
+        return text.strip().lower()
+    raise InvalidInput(f"{argument}: {quoted(text)} is not a UUID{_uuid_hint(text)}.")
+
+
+def _uuid_hint(text: str) -> str:
+    if text.startswith("["):
+        return " (a list from a template needs the filter `| tojson`)"
+    if UUID.search(text):
+        return " (pass the id alone; several ids as a list, since commas and spaces do not separate them)"
+    return ""
 
 
 def _unique(pairs: list[tuple[str, Json]]) -> JsonObject:
@@ -124,9 +132,11 @@ def _json(response: Response, kind: type[T], name: str) -> T:
         if isinstance(value, kind):
             return value
         fault = name
+    is_page = response.body.lstrip()[:1] == b"<"
+    hint = " That is a web page, and not Checkly's API; check the host of the connection." if is_page else ""
     raise ChecklyUnreadable(
         f"{response.request}: the response ({response.status}) is not {fault}. "
-        f"It starts with {quoted(response.body)}."
+        f"It starts with {quoted(response.body)}.{hint}"
     )
 
 

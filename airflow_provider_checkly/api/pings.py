@@ -47,7 +47,8 @@ def checked_url(url: object) -> str:
     text = url.strip() if isinstance(url, str) else ""
     try:
         parts = urlsplit(text)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.path not in {"", "/"}
+        has_host = bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+        usable = parts.scheme in {"http", "https"} and has_host and parts.path not in {"", "/"}
     except ValueError:
         usable = False
     if not (usable and text.isprintable() and " " not in text):

@@ -16,6 +16,8 @@ ANSI_SEQUENCE: Final = re.compile(
 )
 JOINERS: Final = "\u200c\u200d"
 """Not printable to Python, but part of emoji and of Persian words."""
+INVISIBLE: Final = f"{JOINERS} \u115f\u1160\u2800\u3164\uffa0"
+"""Joiners alone, and letters without a shape."""
 MAX_LINE: Final = 240
 MAX_URL: Final = 2048
 MAX_QUOTED: Final = 200
@@ -36,9 +38,10 @@ def _printable(text: str) -> str:
 
 
 def one_line(value: Json, most: int = MAX_LINE) -> str:
-    """Return any JSON value as one short, printable line; "" for null."""
+    """Return any JSON value as one short, printable line; "" for null and for what cannot be seen."""
     text = value if isinstance(value, str) else "" if value is None else repr(value)
-    return shortened(" ".join(_printable(text[: 8 * most]).split()), most)
+    line = " ".join(_printable(text[: 8 * most]).split())
+    return shortened(line, most) if line.strip(INVISIBLE) else ""
 
 
 def few_lines(value: Json, lines: int) -> str:

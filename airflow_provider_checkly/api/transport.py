@@ -21,7 +21,7 @@ import yarl
 from requests.adapters import HTTPAdapter
 from tenacity import AsyncRetrying, Retrying
 
-from airflow_provider_checkly.api import environment
+from airflow_provider_checkly.api import encodings, environment
 from airflow_provider_checkly.api.http import Credentials, Request, Response
 from airflow_provider_checkly.api.rate_limit import OVERTIME_SECONDS
 from airflow_provider_checkly.api.retry import retrying
@@ -46,6 +46,7 @@ A long poll takes little more than the given seconds.
 CONNECT_SECONDS: Final = 10.0
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 MAX_INLINE_BYTES: Final = 128 * 1024
+MAX_INLINE_COMPRESSED_BYTES: Final = 16 * 1024
 CHUNK_BYTES: Final = 64 * 1024
 MIN_REDACTED: Final = 8
 """Characters of a key that is replaced in responses; real keys are much longer."""
@@ -82,7 +83,14 @@ def _without_key(credentials: Credentials, response: Response) -> Response:
     return replace(response, body=response.body.replace(key, b"***"))
 
 
-def _check_size(request: Request, body: bytearray) -> None:
+def _decoded(request: Request, body: bytearray, headers: Mapping[str, str]) -> bytes:
+    """Return a body without its content encodings."""
+    content = encodings.decoded(bytes(body), headers.get("Content-Encoding", ""), MAX_BODY_BYTES)
+    _check_size(request, content)
+    return content
+
+
+def _check_size(request: Request, body: bytes | bytearray) -> None:
     if len(body) > MAX_BODY_BYTES:
         text = f"{request}: the response is larger than {MAX_BODY_BYTES >> 20} MiB."
         raise ChecklyUnreadable(text, of_trigger=not request.repeatable)
@@ -111,7 +119,7 @@ def _exchange(session: requests.Session, url: str, request: Request, limit: floa
         allow_redirects=False,
         stream=True,
     ) as answer:
-        while chunk := answer.raw.read1(CHUNK_BYTES, decode_content=True):
+        while chunk := answer.raw.read1(CHUNK_BYTES, decode_content=False):
             body += chunk
             _check_size(request, body)
             if time.monotonic() - started > limit:
@@ -119,7 +127,8 @@ def _exchange(session: requests.Session, url: str, request: Request, limit: floa
     sized = "Content-Length" in answer.headers or "Transfer-Encoding" in answer.headers
     if answer.status_code in {200, 201} and not sized and not body:
         raise ConnectionError("the connection ended within the headers")  # http.client does not notice
-    return Response(request, answer.status_code, answer.headers, bytes(body), time.monotonic() - started)
+    content = _decoded(request, body, answer.headers)
+    return Response(request, answer.status_code, answer.headers, content, time.monotonic() - started)
 
 
 @contextmanager
@@ -142,13 +151,18 @@ def requests_sender(credentials: Credentials, margin: float) -> Iterator[Sender]
 
 
 async def _aexchange(
-    session: aiohttp.ClientSession, url: str, proxy: str | None, request: Request, limit: float
+    session: aiohttp.ClientSession,
+    credentials: Credentials,
+    proxy: str | None,
+    request: Request,
+    limit: float,
 ) -> Response:
     started = time.monotonic()
     body = bytearray()
     async with session.request(
         request.method,
-        yarl.URL(url, encoded=True),
+        yarl.URL(credentials.url(request), encoded=True),
+        headers=credentials.headers(),  # as headers of the session, a proxy would get them, too
         json=request.body,
         timeout=_timeout(total=limit, sock_connect=CONNECT_SECONDS),
         allow_redirects=False,
@@ -157,7 +171,11 @@ async def _aexchange(
         while chunk := await answer.content.readany():
             body += chunk
             _check_size(request, body)
-    return Response(request, answer.status, answer.headers, bytes(body), time.monotonic() - started)
+    if len(body) < MAX_INLINE_COMPRESSED_BYTES:
+        content = _decoded(request, body, answer.headers)
+    else:
+        content = await asyncio.to_thread(_decoded, request, body, answer.headers)
+    return Response(request, answer.status, answer.headers, content, time.monotonic() - started)
 
 
 @asynccontextmanager
@@ -171,9 +189,8 @@ async def aiohttp_sender(credentials: Credentials, margin: float) -> AsyncIterat
         # 0 means no limit to aiohttp
         limit = min(request.hold + margin, max(retry_seconds, 0) + OVERTIME_SECONDS)
         try:
-            return _without_key(
-                credentials, await _aexchange(session, credentials.url(request), proxy(), request, limit)
-            )
+            response = await _aexchange(session, credentials, proxy(), request, limit)
+            return _without_key(credentials, response)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise unreachable(request, credentials, error) from None
 
@@ -182,9 +199,7 @@ async def aiohttp_sender(credentials: Credentials, margin: float) -> AsyncIterat
     context = await asyncio.to_thread(environment.tls_context)
     connector = aiohttp.TCPConnector(limit=0, ssl=context, resolver=aiohttp.ThreadedResolver())
     jar = aiohttp.DummyCookieJar()
-    async with aiohttp.ClientSession(
-        connector=connector, cookie_jar=jar, headers=credentials.headers()
-    ) as session:
+    async with aiohttp.ClientSession(connector=connector, cookie_jar=jar, auto_decompress=False) as session:
         yield send
 
 

@@ -9,7 +9,7 @@ from uuid import NAMESPACE_DNS, uuid5
 
 from aiohttp import web
 
-from airflow_provider_checkly.emulator.http import CREATED_AT, Problem
+from airflow_provider_checkly.emulator.http import CREATED_AT, Problem, Query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -97,8 +97,9 @@ class Locations:
         """Answer with the public regions."""
         return web.json_response([{"region": one, "name": name} for one, name in PUBLIC_LOCATIONS.items()])
 
-    async def list_private(self, _: web.Request) -> web.Response:
+    async def list_private(self, request: web.Request) -> web.Response:
         """Answer with the private locations."""
+        Query(request).flag("versions")
         return web.json_response(
             [
                 {

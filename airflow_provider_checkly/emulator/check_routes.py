@@ -15,6 +15,8 @@ from airflow_provider_checkly.emulator.http import CREATED_AT, Problem, Query, r
 from airflow_provider_checkly.emulator.result_details import RUNTIME, checked_url
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_checkly.emulator.check_statuses import Statuses
     from airflow_provider_checkly.emulator.checks import Check
     from airflow_provider_checkly.emulator.http import JSON
@@ -56,6 +58,9 @@ class Checks:
 
     async def find(self, request: web.Request) -> web.Response:
         """Answer with a check."""
+        query = Query(request)
+        for flag in ("applyGroupSettings", "includeDependencies"):
+            query.flag(flag)
         return web.json_response(check_json(find_check(self._model, request)))
 
     def _selected(self, query: Query) -> list[Check]:
@@ -119,7 +124,7 @@ class CheckResults:
     async def list(self, request: web.Request) -> web.Response:
         """Answer with the results of a check, newest first, a page at a time."""
         check, query = self._model.find_check(read_id(request, "checkId")), Query(request)
-        limit, fields = query.whole("limit", 10, 100), _fields(query)
+        limit, fields, is_admitted = query.whole("limit", 10, 100), _fields(query), _filter(query)
         location, check_type = (
             query.word("location", [*PUBLIC_LOCATIONS]),
             query.word("checkType", [*CHECK_TYPES]),
@@ -128,9 +133,7 @@ class CheckResults:
         everything = self._model.results(check) if check and wanted else []
         everything.sort(key=lambda result: result.started_at, reverse=True)
         start = query.older([result.id for result in everything])
-        found = [
-            one for one in everything[start:] if location in (None, one.location) and _admitted(query, one)
-        ]
+        found = [one for one in everything[start:] if location in (None, one.location) and is_admitted(one)]
         shown = [_narrow(self._json(request, check, result), fields) for result in found[:limit] if check]
         next_id = found[limit - 1].id if len(found) > limit else None
         return web.json_response({"length": len(shown), "entries": shown, "nextId": next_id})
@@ -160,16 +163,20 @@ class CheckResults:
         return {**result_json(check, result), **details}
 
 
-def _admitted(query: Query, result: Result) -> bool:
-    """Return whether a result passes the filters of a query."""
+def _filter(query: Query) -> Callable[[Result], bool]:
+    """Return the filter that a query asks for."""
     kind = query.word("resultType", ("FINAL", "ATTEMPT", "ALL")) or "FINAL"
     since, until = query.between()
     failures = query.flag("hasFailures")
-    return (
-        kind in ("ALL", result.type)
-        and since <= result.started_at < until
-        and failures in (None, result.outcome == "failed")
-    )
+
+    def is_admitted(result: Result) -> bool:
+        return (
+            kind in ("ALL", result.type)
+            and since <= result.started_at < until
+            and failures in (None, result.outcome == "failed")
+        )
+
+    return is_admitted
 
 
 def _fields(query: Query) -> set[str]:

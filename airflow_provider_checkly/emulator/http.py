@@ -157,7 +157,8 @@ class Fields:
         """Return a number within bounds."""
         value = self.values.get(name, default)
         if isinstance(value, bool) or not isinstance(value, int | float) or not lowest <= value <= highest:
-            raise self.bad(name, f"be a number from {lowest} to {highest}")
+            bounds = "" if -lowest == highest == math.inf else f" from {lowest} to {highest}"
+            raise self.bad(name, f"be a number{bounds}")
         return value
 
     def word(self, name: str, words: Sequence[str]) -> str:

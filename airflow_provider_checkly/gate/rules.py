@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -95,9 +96,26 @@ class Gate:
 
     def only_warns(self, check_id: str, name: str, tags: Collection[str] = ()) -> bool:
         """Return whether the failure of a check is only a warning; a UUID is never taken as a name."""
-        names = {entry for entry in self.warn_only if not models.UUID.fullmatch(entry)}
-        ids = {entry.lower() for entry in self.warn_only}
-        return name.strip() in names or check_id in ids or not set(self.warn_only_tags).isdisjoint(tags)
+        is_named = any(_means(entry, check_id, name) for entry in self.warn_only)
+        return is_named or not set(self.warn_only_tags).isdisjoint(tags)
+
+    def unmatched(self, checks: Iterable[tuple[str, str]]) -> list[str]:
+        """Return the entries of `warn_only` that mean none of these checks.
+
+        :param checks: id and name.
+        """
+        known = list(checks)
+        return [entry for entry in self.warn_only if not any(_means(entry, *check) for check in known)]
+
+
+def _means(entry: str, check_id: str, name: str) -> bool:
+    """Return whether an entry of `warn_only` is the id or the exact name of a check.
+
+    How accents are encoded does not matter, since editors differ in that.
+    """
+    if models.UUID.fullmatch(entry):
+        return entry.lower() == check_id
+    return unicodedata.normalize("NFC", entry) == unicodedata.normalize("NFC", name.strip())
 
 
 def resolve(gate: Gate | None, fail_on: str | Iterable[str] | None) -> Gate:

@@ -257,7 +257,7 @@ def test_retry_after(value: dict[str, str], seconds: float | None) -> None:
     ("ahead", "seconds", "least", "most"),
     [
         (0, 0.1, 0, 0),
-        (0.5, 0.1, 0, 0),
+        (0.5, 0.1, 0, 1.7),
         (-20, 30, 0, 0),
         (300, 0.1, 300, 301.5),
         (300, 20, 319, 322),
@@ -443,9 +443,23 @@ def test_no_matching_checks_keeps_checklys_words() -> None:
     assert caught.value.message == "No matching checks were found."
 
 
-@pytest.mark.parametrize("body", [{"id": "1", "name": "Acme"}, {}])
-def test_the_account_is_returned_as_it_is(body: dict[str, str]) -> None:
+def test_the_account_is_returned_as_it_is() -> None:
+    body = {"id": "1", "name": "Acme"}
     assert read(endpoints.get_account(), 200, body) == body
+
+
+@pytest.mark.parametrize("body", [{}, {"status": "ok"}, {"id": None}, {"id": 7}, {"accounts": []}])
+def test_json_of_another_server_is_not_an_account(body: object) -> None:
+    with pytest.raises(exceptions.ChecklyUnreadable, match=r"is not an account: .*Check the host"):
+        read(endpoints.get_account(), 200, body)
+
+
+def test_an_account_that_does_not_exist_is_not_checklys() -> None:
+    """The frameworks of other servers refuse in the same form; so does Checkly for a wrong path."""
+    refusal = {"statusCode": 404, "error": "Not Found", "message": "Route GET:/v1/accounts/me not found"}
+    with pytest.raises(exceptions.ChecklyRefused, match="a proxy or another server responded") as caught:
+        read(endpoints.get_account(), 404, refusal)
+    assert type(caught.value) is exceptions.ChecklyRefused
 
 
 TESTS = SessionEndpoints(TEST_SESSION, "v2")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from typing import Any
 
 import pytest
@@ -31,6 +32,10 @@ def response(body: bytes) -> Response:
     [
         (b"", "not readable JSON"),
         (b"<html>Bad Gateway</html>", "<html>Bad Gateway"),
+        (
+            b"\n <!doctype html><title>Sign in",
+            "That is a web page, and not Checkly's API; check the host of the",
+        ),
         (b'{"status": "PASSED"', '"status": "PASSED"'),
         (b'{"a": NaN}', "NaN"),
         (b'{"a": Infinity}', "Infinity"),
@@ -208,7 +213,11 @@ def test_name_and_link_may_be_missing(fields: dict[str, Any], label: str, link: 
 def test_an_id_that_is_not_a_uuid_is_refused(value: object) -> None:
     with pytest.raises(InvalidInput) as caught:
         models.uuid(value, "check_ids")
-    assert str(caught.value) == f"check_ids: {str(value)!r} is not a UUID."
+    assert str(caught.value).startswith(f"check_ids: {str(value)!r} is not a UUID")
+
+
+def test_an_id_may_be_a_uuid_object() -> None:
+    assert models.uuid(uuid.UUID(SESSION), "check_session_id") == SESSION
 
 
 def test_a_list_rendered_as_text_gets_a_hint() -> None:

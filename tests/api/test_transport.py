@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import os
 import re
 import socket
 import time
-from contextlib import ExitStack
+import zlib
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import pytest
 from raw_http import (
@@ -99,6 +102,10 @@ BROKEN: dict[str, Script] = {
     "a chunk cut off": sends(OK + b"Transfer-Encoding: chunked\r\n\r\n50\r\nabcde"),
     "a chunk without a size": sends(OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nabcde\r\n0\r\n\r\n"),
     "garbage instead of gzip": sends(OK + b"Content-Encoding: gzip\r\nContent-Length: 9\r\n\r\nno gzip!!"),
+    "JSON instead of gzip": sends(OK + b"Content-Encoding: gzip\r\nContent-Length: 9\r\n\r\n" + b'{"id": 1}'),
+    "half a gzip": sends(
+        OK + b"Content-Encoding: gzip\r\nContent-Length: 22\r\n\r\n" + gzip.compress(b"{}")[:-6]
+    ),
     "garbage instead of HTTP": sends(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"),
     "endless headers": sends(OK + b"X: " + b"x" * 200_000 + b"\r\n\r\n"),
 }
@@ -320,6 +327,49 @@ def test_complete_bodies(client: Client, head: bytes, body: bytes | None) -> Non
     assert (response.status, response.body) == (200, b"{}")
 
 
+_raw = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+ENCODED: dict[str, tuple[str, bytes]] = {
+    "gzip": ("gzip", gzip.compress(b"{}")),
+    "gzip in capitals": ("GZIP", gzip.compress(b"{}")),
+    "gzip by its old name": ("x-gzip", gzip.compress(b"{}")),
+    "gzip of two members": ("gzip", gzip.compress(b"{") + gzip.compress(b"}")),
+    "gzip and something behind it": ("gzip", gzip.compress(b"{}") + b"\0\0"),
+    "gzip twice": ("gzip, gzip", gzip.compress(gzip.compress(b"{}"))),
+    "deflate": ("deflate", zlib.compress(b"{}")),
+    "deflate without a header": ("deflate", _raw.compress(b"{}") + _raw.flush()),
+    "deflate, then gzip": ("deflate, gzip", gzip.compress(zlib.compress(b"{}"))),
+    "identity": ("identity", b"{}"),
+    "nonsense": ("none", b"{}"),
+    "an empty list": (",", b"{}"),
+}
+
+
+@pytest.mark.parametrize(("encoding", "body"), ENCODED.values(), ids=ENCODED.keys())
+def test_content_encodings(client: Client, encoding: str, body: bytes) -> None:
+    """Both transports decode the same, whatever their libraries can."""
+    head = OK + b"Content-Encoding: %s\r\nContent-Length: %d\r\n\r\n" % (encoding.encode(), len(body))
+    with RawServer(sends(head + body)) as server:
+        (response,) = client.exchange(credentials_for(server.url), GET)
+    assert response.body == b"{}"
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd"])
+def test_an_encoding_that_was_not_asked_for_is_never_success(client: Client, encoding: str) -> None:
+    head = OK + b"Content-Encoding: %s\r\nContent-Length: 4\r\n\r\n(\xb5/\xfd" % encoding.encode()
+    with RawServer(sends(head)) as server, pytest.raises(exceptions.ChecklyUnreadable):
+        client.send(credentials_for(server.url), endpoints.get_account(), retry_seconds=0)
+
+
+@pytest.mark.parametrize("size", [100, 40_000])
+def test_a_large_body_is_decoded(client: Client, size: int) -> None:
+    """Above a size, in a thread of the triggerer."""
+    body = gzip.compress(os.urandom(size))
+    head = OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with RawServer(sends(head + body)) as server:
+        (response,) = client.exchange(credentials_for(server.url), GET)
+    assert response.body == gzip.decompress(body)
+
+
 def test_a_body_longer_than_announced_is_never_success(client: Client) -> None:
     """What is left of it is not JSON."""
     cut = (exceptions.ChecklyUnreadable, exceptions.ChecklyUnreachable)
@@ -404,6 +454,8 @@ PROXIED = [
     Proxied("HTTP_PROXY", no_proxy="example.org,127.0.0.1"),
     Proxied("HTTP_PROXY", host="http://checkly.example.com:8080/api"),
     Proxied("HTTP_PROXY", proxy="http://me:s3cr3t@{}"),
+    Proxied("HTTP_PROXY", proxy=" http://{}/ "),
+    Proxied("HTTP_PROXY", no_proxy="10.0.0.0/8,checkly.example.com:81"),
 ]
 
 
@@ -416,7 +468,27 @@ def test_a_proxy_from_the_environment(client: Client, monkeypatch: pytest.Monkey
         (response,) = client.exchange(credentials_for(case.host), GET)
     assert response.body == b"{}"
     assert proxy.heads[0].startswith(f"GET {case.host}{GET.path} HTTP/1.1\r\n")
-    assert ("Proxy-Authorization: Basic bWU6czNjcjN0" in proxy.heads[0]) is ("@" in case.proxy)
+    given = re.findall("Proxy-Authorization: (.*)", proxy.heads[0])
+    assert [each.strip() for each in given] == (["Basic bWU6czNjcjN0"] if "@" in case.proxy else [])
+
+
+@pytest.mark.parametrize("user", ["", "me@", "me:s3cr3t@", "m%40:s%3Acr@"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_gets_its_own_credentials_only(
+    client: Client, monkeypatch: pytest.MonkeyPatch, scheme: str, user: str
+) -> None:
+    """The tunnel for https is opened without encryption, so it must not hold the API key."""
+    refusal = b"HTTP/1.1 502 No\r\nContent-Length: 0\r\n\r\n"
+    with RawServer(sends(refusal)) as proxy:
+        monkeypatch.setenv("ALL_PROXY", f"http://{user}127.0.0.1:{proxy.port}")
+        with suppress(ChecklyUnreachable):
+            client.exchange(credentials_for(f"{scheme}://checkly.example.com"), TRIGGER)
+    given = re.findall("Proxy-Authorization: (?:Basic )?(.*)", proxy.heads[0])
+    name, _, password = unquote(user.rstrip("@")).partition(":")
+    assert [base64.b64decode(each).decode() for each in given] == ([f"{name}:{password}"] if user else [])
+    head = re.sub("\r\nAuthorization: Bearer .*", "", proxy.heads[0]) if scheme == "http" else proxy.heads[0]
+    assert KEY not in head
+    assert scheme == "http" or "account-1" not in head
 
 
 def test_https_goes_through_a_tunnel(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -435,7 +507,9 @@ def test_https_goes_through_a_tunnel(client: Client, monkeypatch: pytest.MonkeyP
     assert KEY not in proxy.heads[0]
 
 
-@pytest.mark.parametrize("no_proxy", ["127.0.0.1", "localhost,127.0.0.1", "*"])
+@pytest.mark.parametrize(
+    "no_proxy", ["127.0.0.1", "localhost,127.0.0.1", "*", " 127.0.0.1 , x", "127.0.0.0/8", ".0.0.1"]
+)
 def test_no_proxy_is_obeyed(
     client: Client, monkeypatch: pytest.MonkeyPatch, no_proxy: str, closed_port: int
 ) -> None:
@@ -484,16 +558,25 @@ def test_a_tunnel_that_drops_a_request_may_have_forwarded_it(
     assert heads[0].startswith(b"POST /v2/check-sessions/trigger HTTP/1.1")
 
 
-@pytest.mark.parametrize("proxy", ["http://me:s3cr3t@[127.0.0.1", "http://me:s3cr3t@127.0.0.1:x"])
+BAD_PROXIES = [
+    "http://me:s3cr3t@[127.0.0.1",
+    "http://me:s3cr3t@127.0.0.1:x",
+    "http://me:s3cr3t@127.0.0.1:0",
+    "http://me:s3cr3t@127.0.0.1:99999",
+    "http://me:s3cr3t@",
+    "http://",
+    "//127.0.0.1:80",
+]
+
+
+@pytest.mark.parametrize("proxy", BAD_PROXIES)
 def test_an_invalid_proxy_is_not_retried(client: Client, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     """A retry does not mend a setting; the password of the proxy stays hidden."""
     monkeypatch.setenv("ALL_PROXY", proxy)
-    credentials = credentials_for("http://checkly.example.com")
-    with pytest.raises(exceptions.ChecklyError) as caught:
-        client.exchange(credentials, TRIGGER)
-    error = unreachable(caught.value, TRIGGER, credentials)
-    assert (error.maybe_processed, error.retryable) == MISCONFIGURED
-    assert "s3cr3t" not in str(error)
+    with pytest.raises(ChecklyUnreachable, match=r"^The URL of the proxy is not valid; see HTTPS") as caught:
+        client.exchange(credentials_for("http://checkly.example.com"), TRIGGER)
+    assert (caught.value.maybe_processed, caught.value.retryable) == MISCONFIGURED
+    assert "s3cr3t" not in str(caught.value)
 
 
 def test_a_proxy_that_is_not_an_http_proxy_is_not_retried(

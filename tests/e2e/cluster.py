@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 DAGS: Final = Path(__file__).parent / "dags"
-DAG_IDS: Final = {"gates": ("deferred", "mapped"), "health": ("on_failing", "on_twin_b", "healthy", "deploy")}
+DAG_IDS: Final = {
+    "gates": ("deferred", "mapped"),
+    "health": ("on_failing", "on_twin_b", "on_worker", "deploy"),
+}
 """By DAG file: DAGs whose reading shows that Airflow is ready."""
 QUICKER: Final = {
     # A task without heartbeats is found dead after seconds instead of 5 minutes.
@@ -112,6 +115,16 @@ class Cluster(Deployment):
         self.api = Api(self.url)
         self._dag_ids = DAG_IDS[dags]
 
+    @property
+    def triggerers(self) -> list[str]:
+        """The names of the lasting triggerers."""
+        return [name for name in self._commands if name.startswith("triggerer")]
+
+    @property
+    def everything(self) -> list[str]:
+        """The names of all lasting processes, in the order in which they are started."""
+        return list(self._commands)
+
     def kill(self, *names: str) -> None:
         """Kill processes with all that they started, as a machine that goes down does."""
         self.end(*names, patience=0)
@@ -127,13 +140,14 @@ class Cluster(Deployment):
         return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
     @contextlib.contextmanager
-    def without(self, name: str) -> Iterator[None]:
-        """Kill a process; at the end of the block it is started again."""
-        self.kill(name)
+    def without(self, *names: str, patience: float = 0) -> Iterator[None]:
+        """Kill processes, or end them by SIGTERM; at the end of the block they are started again."""
+        self.end(*names, patience=patience)
         try:
             yield
         finally:
-            self.resume(name)
+            for name in names:
+                self.resume(name)
 
     def pids(self, name: str) -> set[int]:
         """Return the processes of a process, itself and all that it started."""
@@ -144,9 +158,9 @@ class Cluster(Deployment):
         self.wait(lambda: ", ".join(self.api.missing()))
 
     @contextlib.contextmanager
-    def frozen(self, name: str) -> Iterator[None]:
-        """Stop a process, with all that it started, until the end of the block."""
-        family = family_of({self.processes[name].pid})
+    def frozen(self, *names: str) -> Iterator[None]:
+        """Stop processes, with all that they started, until the end of the block."""
+        family = family_of({self.processes[name].pid for name in names})
         for member in family:
             member.send_signal(signal.SIGSTOP)
         try:

@@ -67,10 +67,10 @@ def stage(request: pytest.FixtureRequest, folder: Path) -> Iterator[Stage]:
     """The deployment that a module asks for with `DEPLOYMENT`, started once for all its scenarios."""
     deployments, kind = importlib.import_module("e2e.deployments"), request.module.DEPLOYMENT
     ledger = importlib.import_module("e2e.ledger").Ledger()
-    request.config.stash.setdefault(LEDGERS, {})[kind] = ledger
+    dags = getattr(request.module, "DAGS", "gates")
+    request.config.stash.setdefault(LEDGERS, {})[f"{kind}, {dags}"] = ledger
     with ExitStack() as stack:
         home = folder / request.module.__name__.rpartition(".")[2]
-        dags = getattr(request.module, "DAGS", "gates")
         yield stack.enter_context(deployments.staged(kind, home, ledger, dags))
 
 

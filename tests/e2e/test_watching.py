@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from e2e import watching
+from e2e import waiting, watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,11 +21,15 @@ SCENARIOS: Final = [
     watching.kill_and_change,
     watching.terminate_and_change,
     watching.freeze_and_change,
-    watching.take_over,
+    watching.start_another,
     watching.lose_checkly,
+    watching.restart_api,
     watching.restart_everything,
-    watching.wait_through_a_kill,
-    watching.kill_the_setup,
+    waiting.wait_through_a_kill,
+    waiting.kill_a_wait,
+    waiting.kill_the_setup,
+    waiting.kill_a_deployment,
+    waiting.kill_the_teardown,
     watching.kill_in_the_window,
     watching.twenty_kills,
 ]
@@ -38,4 +42,4 @@ def test_one_after_the_other(scenario: Callable[[Stage], None], stage: Stage) ->
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_deployment(stage: Stage, fails: bool) -> None:  # noqa: FBT001 - pytest's
-    watching.deploy(stage, fails=fails)
+    waiting.deploy(stage, fails=fails)

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import requests
 from e2e.cluster import TRIGGERER, eventually
-from e2e.stage import Gate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from e2e.ledger import Entry
     from e2e.stage import Stage
@@ -23,6 +22,8 @@ POLL: Final = 2.0
 WINDOW: Final = 2 * POLL + 3.5
 """Seconds after an event in which a killed triggerer has not yet stored it, so that it comes again."""
 KILL_AFTER: Final = (0.0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+TAKEN_OVER: Final = 45
+"""Seconds after which a frozen triggerer has lost its triggers to another one."""
 LIMIT: Final = 120.0
 
 
@@ -98,7 +99,7 @@ def equal_arguments(stage: Stage) -> None:
     """Two assets on equal arguments: both get the event, also after a kill."""
     with stage.ledger.scenario("two assets on equal arguments") as entry:
         settle(stage)
-        with stage.airflow.without("triggerer"):
+        with stage.airflow.without(*stage.airflow.triggerers):
             red = change(stage, "failing", TWIN)
         for asset in ("twin_a", "twin_b"):
             faults(stage, entry, asset, red)
@@ -114,53 +115,57 @@ def _with_outage(stage: Stage, name: str, outage: Callable[[], str]) -> None:
 
 
 def kill_and_change(stage: Stage) -> None:
-    """A check changes while the triggerer is down after SIGKILL."""
+    """A check changes while no triggerer is there after SIGKILL."""
 
     def outage() -> str:
-        with stage.airflow.without("triggerer"):
+        with stage.airflow.without(*stage.airflow.triggerers):
             return change(stage, "failing")
 
-    _with_outage(stage, "changed while the triggerer was killed", outage)
+    _with_outage(stage, "changed while the triggerers were killed", outage)
 
 
 def terminate_and_change(stage: Stage) -> None:
-    """A check changes while the triggerer is down after SIGTERM."""
+    """A check changes while no triggerer is there after SIGTERM."""
 
     def outage() -> str:
-        stage.airflow.end("triggerer", patience=30)
-        found = change(stage, "failing")
-        stage.airflow.resume("triggerer")
-        return found
+        with stage.airflow.without(*stage.airflow.triggerers, patience=30):
+            return change(stage, "failing")
 
-    _with_outage(stage, "changed while the triggerer was ended by SIGTERM", outage)
+    _with_outage(stage, "changed while the triggerers were ended by SIGTERM", outage)
 
 
 def freeze_and_change(stage: Stage) -> None:
-    """A check changes while the triggerer stands still for a moment."""
+    """A check changes while all triggerers stand still for a moment."""
 
     def outage() -> str:
-        with stage.airflow.frozen("triggerer"):
+        with stage.airflow.frozen(*stage.airflow.triggerers):
             found = change(stage, "failing")
             time.sleep(8)
         return found
 
-    _with_outage(stage, "changed while the triggerer was frozen", outage)
+    _with_outage(stage, "changed while the triggerers were frozen", outage)
+
+
+def start_another(stage: Stage) -> None:
+    """A second triggerer takes over from a frozen one, which then goes on."""
+    stage.airflow.start("another", *TRIGGERER)
+    time.sleep(10)
+    take_over(stage)
+    stage.airflow.end("another", patience=30)
 
 
 def take_over(stage: Stage) -> None:
-    """A second triggerer takes over from a frozen one, which then goes on."""
+    """One triggerer after the other is frozen until another one has taken over, and then goes on."""
+    for name in stage.airflow.triggerers:
 
-    def outage() -> str:
-        stage.airflow.start("triggerer-2", *TRIGGERER)
-        time.sleep(10)
-        with stage.airflow.frozen("triggerer"):
-            time.sleep(20)
-            found = change(stage, "failing")
-            time.sleep(20)
-        return found
+        def outage(name: str = name) -> str:
+            with stage.airflow.frozen(name):
+                time.sleep(TAKEN_OVER)
+                found = change(stage, "failing")
+                time.sleep(8)
+            return found
 
-    _with_outage(stage, "changed while one triggerer took over from a frozen one", outage)
-    stage.airflow.end("triggerer-2", patience=30)
+        _with_outage(stage, f"changed while another one took over from a frozen {name}", outage)
 
 
 def lose_checkly(stage: Stage) -> None:
@@ -180,29 +185,49 @@ def restart_everything(stage: Stage) -> None:
     """A check changes while all of Airflow is down."""
 
     def outage() -> str:
-        names = ("triggerer", "scheduler", "dag-processor", "api-server")
-        stage.airflow.end(*names, patience=0)
-        found = change(stage, "failing")
-        for name in reversed(names):
-            stage.airflow.resume(name)
+        with stage.airflow.without(*stage.airflow.everything):
+            found = change(stage, "failing")
         stage.airflow.healthy()
         return found
 
     _with_outage(stage, "changed while all of Airflow was killed", outage)
 
 
+def restart_api(stage: Stage) -> None:
+    """A check changes while Airflow's API server is down."""
+
+    def outage() -> str:
+        with stage.airflow.without("api-server", patience=30):
+            found = change(stage, "failing")
+            time.sleep(3 * POLL)
+        stage.airflow.healthy()
+        return found
+
+    _with_outage(stage, "changed while Airflow's API server was down", outage)
+
+
 def twenty_kills(stage: Stage) -> None:
-    """The triggerer is killed within milliseconds to a second after it has read a change."""
+    """All delays, twice."""
+    kill_after_reading(stage, [delay for delay in KILL_AFTER for _ in range(2)])
+
+
+def two_kills(stage: Stage) -> None:
+    """Two of the delays."""
+    kill_after_reading(stage, KILL_AFTER[3::4])
+
+
+def kill_after_reading(stage: Stage, delays: Sequence[float]) -> None:
+    """The triggerers are killed within milliseconds to a second after one has read a change."""
     with stage.ledger.scenario("SIGKILL 0 to 1 s after a change was read") as entry:
-        for number in range(20):
+        for number, delay in enumerate(delays):
             asset, status = (("failing", "failing"), ("recovered", "passing"))[number % 2]
             if not number:
                 change(stage, "passing")
             settle(stage)
             found, moment = change(stage, status), time.time()
             assert eventually(LIMIT, lambda moment=moment: read_since(stage, moment)), "nobody watches"
-            time.sleep(KILL_AFTER[number // 2])
-            with stage.airflow.without("triggerer"):
+            time.sleep(delay)
+            with stage.airflow.without(*stage.airflow.triggerers):
                 pass
             faults(stage, entry, asset, found, may_double=True)
 
@@ -215,76 +240,7 @@ def kill_in_the_window(stage: Stage) -> None:
             settle(stage)
             found = change(stage, "failing" if status == "failing" else "passing")
             assert eventually(LIMIT, lambda asset=asset, found=found: count(stage, asset, found)), "no event"
-            with stage.airflow.without("triggerer"):
+            with stage.airflow.without(*stage.airflow.triggerers):
                 pass
             settle(stage)
             faults(stage, entry, asset, found, may_double=True)
-
-
-# Waits for health, and deployments.
-
-
-def wait_through_a_kill(stage: Stage) -> None:
-    """Waits for health go on when the triggerer is killed, and end with the recovery."""
-    with stage.ledger.scenario("waits for health, the triggerer is killed") as entry:
-        change(stage, "failing", TWIN)
-        gates = [_wait(stage, number) for number in range(4)]
-        for gate in gates:
-            gate.comes_to("deferred")
-        with stage.airflow.without("triggerer"):
-            time.sleep(2)
-        time.sleep(5)
-        assert all(gate.state == "deferred" for gate in gates), "a wait ended before the recovery"
-        change(stage, "passing", TWIN)
-        for gate in gates:
-            gate.comes_to("success", "failed")
-            entry.add([] if gate.state == "success" else [f"{gate.run_id}: wrong: {gate.state}"])
-
-
-def _wait(stage: Stage, number: int) -> Gate:
-    gate = Gate(stage, "healthy", f"healthy-{number}-{time.time():.0f}", [TWIN])
-    stage.airflow.api.trigger("healthy", gate.run_id, {"check_ids": [TWIN]})
-    return gate
-
-
-def deploy(stage: Stage, *, fails: bool) -> None:
-    """A deployment runs quiet; its window is gone after it, however it ended."""
-    with stage.ledger.scenario(f"a deployment that {'fails' if fails else 'succeeds'}") as entry:
-        run_id = f"deploy-{fails}"
-        stage.airflow.api.trigger("deploy", run_id, {"fails": fails})
-        wanted = "failed" if fails else "success"
-        assert eventually(LIMIT, lambda: stage.airflow.api.state("deploy", run_id) in {"success", "failed"})
-        state = stage.airflow.api.state("deploy", run_id)
-        entry.add([] if state == wanted else [f"{run_id}: wrong: {state}"])
-        entry.add([f"{run_id}: wrong: a window is left"] if windows(stage) else [])
-        assert [each for each in stage.checkly.requests if each.method == "DELETE"], "no window was deleted"
-
-
-def kill_the_setup(stage: Stage) -> None:
-    """The setup task is killed after Checkly has opened the window: its retry finds that window."""
-    with stage.ledger.scenario("SIGKILL of the setup after its window was opened") as entry:
-        posts = _posts(stage)
-        stage.checkly.fail(method="POST", path="maintenance-windows", delay=0, processed=True, status=500)
-        stage.checkly.fail(method="GET", path="maintenance-windows", delay=30)
-        stage.airflow.api.trigger("deploy", "killed-setup", {})
-        assert eventually(LIMIT, lambda: _posts(stage) > posts), "no window was opened"
-        assert eventually(30, lambda: _pid(stage, "killed-setup", "quiet")), "the setup has no process"
-        stage.airflow.kill_task(_pid(stage, "killed-setup", "quiet"))
-        stage.checkly.clear()
-        assert eventually(LIMIT, lambda: stage.airflow.api.state("deploy", "killed-setup") == "success")
-        assert not _posts(stage), "the retry opened a second window"
-        entry.add([f"deploy: wrong: {len(windows(stage))} windows are left"] if windows(stage) else [])
-
-
-def _posts(stage: Stage) -> int:
-    return sum(each.method == "POST" and "maintenance" in each.path for each in stage.checkly.requests)
-
-
-def _pid(stage: Stage, run_id: str, task_id: str) -> int:
-    found = [each for each in stage.airflow.api.details("deploy", run_id) if each["task_id"] == task_id]
-    return int(found[0]["pid"] or 0) if found and found[0]["state"] == "running" else 0
-
-
-def windows(stage: Stage) -> list[Any]:
-    """Return the maintenance windows that are left."""
-    return ask(stage, "/v1/maintenance-windows")

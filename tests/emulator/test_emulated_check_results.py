@@ -132,3 +132,10 @@ def test_test_sessions_leave_no_results_and_change_no_status(client: Any) -> Non
     assert listed(client, number=3)["length"] == 0
     assert client.get(f"/v1/check-statuses/{client.fleet(3)[0]}").json()["hasFailures"] is False
     assert client.get(f"/v1/error-groups/checks/{client.fleet(3)[0]}").json() == []
+
+
+@pytest.mark.parametrize("query", ["resultType=final", "from=x", "to=x", "hasFailures=1", "location=moon"])
+def test_a_bad_query_is_400_also_where_there_are_no_results(client: Any, query: str) -> None:
+    (deactivated,) = client.fleet(15)
+    assert client.get(f"/v2/check-results/{deactivated}").json()["entries"] == []
+    assert client.get(f"/v2/check-results/{deactivated}?{query}").status_code == 400

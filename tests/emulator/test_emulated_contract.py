@@ -159,6 +159,43 @@ def test_answers_are_documented(
         assert answer.headers["Content-Type"].startswith("application/json")
 
 
+def wrong_values(schema: dict[str, Any]) -> list[str]:
+    """Values that a documented schema does not allow."""
+    kind = schema.get("type") or []
+    kinds = {kind} if isinstance(kind, str) else set(kind)
+    has_words = "enum" in schema or "enum" in schema.get("items", {})
+    found = ["odd"] if has_words or kinds & {"integer", "number", "boolean"} else []
+    found += [str(schema["maximum"] + 1)] if "maximum" in schema else []
+    found += [str(schema["minimum"] - 1)] if "minimum" in schema else []
+    return found + (["x" * (schema["maxLength"] + 1)] if "maxLength" in schema else [])
+
+
+@pytest.mark.parametrize(
+    "asked", [one for one in BOTH if one[1] == "GET"], ids=lambda one: f"{one[2]} {one[0]}"
+)
+def test_each_wrong_parameter_is_400(
+    visitor: Any,
+    names: dict[str, str],
+    documents: list[dict[str, Any]],
+    asked: tuple[str, str, str, set[int]],
+) -> None:
+    """Whatever is found: no parameter is looked at only when there is something to filter."""
+    version, _, template, _ = asked
+    pattern = re.sub(r"\{\w+\}", r"{\\w+}", template.replace("{version}", version)) + "$"
+    operations = (
+        each["get"]
+        for document in documents
+        for path, each in document["paths"].items()
+        if re.match(pattern, path)
+    )
+    path = template.format(version=version, **names)
+    for parameter in next(operations).get("parameters", []):
+        if parameter["in"] == "query":
+            for value in wrong_values(parameter.get("schema", {})):
+                answer = visitor.ask("GET", path, params={parameter["name"]: value}, checked=False)
+                assert answer.status_code == 400, (parameter["name"], value)
+
+
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_every_check_of_the_fleet_ends_as_documented(client: Any, version: str) -> None:
     ended = {}

@@ -18,10 +18,10 @@ from airflow_provider_checkly.gate.rules import resolve
 ONE = Gate(max_failed=1)
 
 BAD: list[tuple[dict[str, Any], str]] = [
-    ({"fail_on": ["PASSED"]}, "fail_on: PASSED"),
-    ({"fail_on": "NEW"}, "fail_on: NEW"),
+    ({"fail_on": ["PASSED"]}, "fail_on: 'PASSED'"),
+    ({"fail_on": "NEW"}, "fail_on: 'NEW'"),
     ({"fail_on": ["FAILED", None]}, "fail_on: None"),
-    ({"fail_on": "failed"}, "fail_on: failed"),
+    ({"fail_on": "failed"}, "fail_on: 'failed'"),
     ({"min_passed_percent": -1}, "min_passed_percent .* not -1"),
     ({"min_passed_percent": 100.1}, "min_passed_percent .* not 100.1"),
     ({"min_passed_percent": float("nan")}, "min_passed_percent .* not nan"),
@@ -127,6 +127,14 @@ WARNED: list[tuple[dict[str, Any], tuple[str, str, tuple[str, ...]], bool]] = [
     ({"warn_only": "Checkout  pays"}, (ID(1), "Checkout  pays", ()), True),
     ({"warn_only": "Checkout pays"}, (ID(1), "Checkout  pays", ()), False),
     ({"warn_only": "shop"}, (ID(1), "Shop", ()), False),
+    ({"warn_only": "Caf\u00e9"}, (ID(1), "Cafe\u0301", ()), True),
+    ({"warn_only": "Cafe\u0301"}, (ID(1), "Caf\u00e9", ()), True),
+    ({"warn_only": "Cafe"}, (ID(1), "Caf\u00e9", ()), False),
+    ({"warn_only": "\tShop\u00a0"}, (ID(1), "\u00a0Shop\n", ()), True),
+    ({"warn_only": "a\tb"}, (ID(1), "a\tb", ()), True),
+    ({"warn_only": "a b"}, (ID(1), "a\tb", ()), False),
+    ({"warn_only": "\u202eevil"}, (ID(1), "\u202eevil", ()), True),
+    ({"warn_only": "evil"}, (ID(1), "\u202eevil", ()), False),
     ({"warn_only": ID(10).upper()}, (ID(10), "Shop", ()), True),
     ({"warn_only": ID(1)}, (ID(2), ID(1), ()), False),
     ({"warn_only_tags": ["a", "b"]}, (ID(1), "Shop", ("b", "c")), True),
@@ -137,3 +145,8 @@ WARNED: list[tuple[dict[str, Any], tuple[str, str, tuple[str, ...]], bool]] = [
 @pytest.mark.parametrize(("arguments", "check", "warns"), WARNED, ids=str)
 def test_which_checks_only_warn(arguments: Any, check: Any, *, warns: bool) -> None:
     assert Gate(**arguments).only_warns(*check) is warns
+
+
+def test_what_matches_no_check_is_found() -> None:
+    gate = Gate(warn_only=["Shop", "Chekout", ID(1), ID(3)])
+    assert gate.unmatched([(ID(1), "Shop"), (ID(2), "Checkout")]) == sorted(["Chekout", ID(3)])

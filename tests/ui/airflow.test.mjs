@@ -88,9 +88,24 @@ test("a page of runs: its runs, one list of its gates, and each gate", async () 
   assert.equal(asked.length, 3 + 129);
 });
 
+test("of many mapped gates, those of the newest runs are read", async () => {
+  const gates = Array.from({ length: 700 }, (_, place) =>
+    ({ dag_id: "d", run_id: place < 400 ? "old" : "new", task_id: "g", map_index: place }));
+  const gate = { value: { outcome: "passed" } };
+  answers = {
+    "dags/d/dagRuns": { dag_runs: [{ dag_run_id: "new", run_after: "2" }, { dag_run_id: "old", run_after: "1" }], total_entries: 2 },
+    "dags/d/dagRuns/~/taskInstances/~/xcomEntries": { xcom_entries: gates, total_entries: 700 },
+    "dags/d/dagRuns/new/taskInstances/g/xcomEntries/gate": gate,
+    "dags/d/dagRuns/old/taskInstances/g/xcomEntries/gate": gate,
+  };
+  const { entries, omitted } = await readRuns({ dagId: "d" }, 0);
+  assert.deepEqual([entries.length, omitted], [500, 200]);
+  assert.equal(entries.filter((entry) => entry.runId === "new").length, 300);
+});
+
 test("a DAG without runs is asked for nothing more", async () => {
   answers = { "dags/d/dagRuns": { dag_runs: [], total_entries: 0 } };
-  assert.deepEqual(await readRuns({ dagId: "d" }, 0), { runs: [], entries: [], total: 0 });
+  assert.deepEqual(await readRuns({ dagId: "d" }, 0), { omitted: 0, runs: [], entries: [], total: 0 });
   assert.equal(asked.length, 1);
 });
 

@@ -43,6 +43,12 @@ test("endless texts and lists keep no browser busy", () => {
   assert.equal(gate.scaleOf(Array.from({ length: 300_000 }, () => 7), null), 7);
 });
 
+test("nothing hidden turns a text around", () => {
+  const names = ["\u202eDESSAP", "a\u0000b\u001b[31m", "\u2067x\u2069", "\u200fשלום", "👩\u200d💻 می\u200cخواهم"];
+  const shown = read({ checks: names.map((name) => check(name, "failing")) }).checks.map((each) => each.name);
+  assert.deepEqual(shown, ["DESSAP", "ab[31m", "x", "שלום", "👩\u200d💻 می\u200cخواهم"]);
+});
+
 test("keys that mean something to JavaScript change nothing", () => {
   const hostile = JSON.parse('{"__proto__": {"outcome": "passed", "x": 1}, "constructor": {"prototype": {"x": 1}}, "checks": [{"__proto__": {"name": "y"}, "constructor": 1}]}');
   assert.equal(gate.readGate(hostile), null);

@@ -40,7 +40,8 @@ def test_airflow_loads_the_entry_point() -> None:
         assert not plugins_manager.import_errors
 
 
-def test_off_unless_a_setting_says_so() -> None:
+def test_off_unless_a_setting_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugin, "AIRFLOW_V_3_4_PLUS", False)
     assert apps() == ChecklyPlugin().fastapi_apps == []
 
 

@@ -4,6 +4,7 @@ import { hasEnded, readGate } from "./gate.mjs";
 const KEYS = ["gate", "report", "checkly_link", "check_session_ids", "test_session_ids"];
 const MOST = 100; // what Airflow lists at once, with its defaults
 const REFUSALS = { 401: "Log in to Airflow again.", 403: "You may not read the XCom of this DAG." };
+const MOST_GATES = 500; // each is a request; tasks that are mapped over much leave more
 export const RUNS = 25;
 
 const part = encodeURIComponent;
@@ -41,10 +42,13 @@ export async function readRuns({ dagId, taskId = "~" }, offset) {
   const query = { order_by: "-run_after", limit: RUNS, offset };
   const { dag_runs: runs, total_entries: total } = await ask(`dags/${part(dagId)}/dagRuns`, query);
   const span = { run_after_gte: runs.at(-1)?.run_after, run_after_lte: runs[0]?.run_after };
-  const ids = new Set(runs.map((run) => run.dag_run_id));
+  const places = new Map(runs.map((run, place) => [run.dag_run_id, place]));
   const listed = runs.length ? await listGates(dagId, taskId, span) : [];
-  const gates = await Promise.all(listed.filter((entry) => ids.has(entry.run_id)).map(readEntry));
+  const wanted = listed.filter((entry) => places.has(entry.run_id));
+  const newest = wanted.toSorted((a, b) => places.get(a.run_id) - places.get(b.run_id)).slice(0, MOST_GATES);
+  const gates = await Promise.all(newest.map(readEntry));
   return {
+    omitted: wanted.length - newest.length,
     runs: runs.map((run) => ({ id: run.dag_run_id, at: run.run_after })).toReversed(),
     entries: gates.filter((entry) => entry.gate),
     total,

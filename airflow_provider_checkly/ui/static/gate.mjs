@@ -15,7 +15,8 @@ const ENDED = new Set(["success", "failed", "skipped", "upstream_failed", "remov
 const list = (value) => (Array.isArray(value) ? value.filter((each) => each != null) : []);
 const LONGEST = 20_000; // an endless text would keep the browser busy
 const asText = (value) => (typeof value === "object" && value ? JSON.stringify(value) : String(value ?? ""));
-const text = (value) => asText(value).slice(0, LONGEST);
+const HIDDEN = /(?!\n)[\p{Cc}\p{Bidi_Control}]/gu; // what would turn the text around, or show as a box
+const text = (value) => asText(value).slice(0, LONGEST).replace(HIDDEN, "");
 const MOST = 1e15; // a longer time would flatten the bars of all others
 const number = (value) => (value >= 0 && value < MOST && Number.isFinite(value) ? value : null);
 const bySeverity = (a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity);

@@ -9,12 +9,14 @@ const BARS = 18;
 const LINE = 32;
 const WIDEST = 540;
 
+const NOTHING = { runs: [], entries: [], omitted: 0 };
+
 export function HistoryTab(props) {
-  const [{ runs, entries, total, error, isReading }, setRead] = useState({ runs: [], entries: [] });
+  const [{ runs, entries, omitted, total, error, isReading }, setRead] = useState(NOTHING);
   const more = () => {
     setRead((last) => ({ ...last, error: null, isReading: true }));
     const failed = (problem) => setRead((last) => ({ ...last, error: problem, isReading: false }));
-    readRuns(props, runs.length).then((page) => setRead(joined(page, { runs, entries })), failed);
+    readRuns(props, runs.length).then((page) => setRead(joined(page, { runs, entries, omitted })), failed);
   };
   useEffect(more, []);
   const gates = readHistory(runs.map((run) => run.id), entries);
@@ -22,6 +24,7 @@ export function HistoryTab(props) {
     error && h(Note, null, error.message),
     isReading && h(Note, null, "Reading …"),
     total != null && !gates.length && h(Note, null, `${runs.length} runs left no result of Checkly.`),
+    omitted > 0 && h(Note, null, `${omitted} more results of mapped tasks were not read.`),
     gates.map((gate) => h(Gate, { key: gate.taskId, gate, runs, dagId: props.dagId })),
     runs.length < total &&
       h("button", { type: "button", onClick: more, disabled: isReading },
@@ -29,10 +32,11 @@ export function HistoryTab(props) {
 }
 
 /** Return what is shown with a page of older runs before it; runs may have moved on to it meanwhile. */
-const joined = (page, { runs, entries }) => ({
+const joined = (page, { runs, entries, omitted }) => ({
   runs: [...page.runs.filter((run) => !runs.some(({ id }) => id === run.id)), ...runs],
   entries: [...page.entries, ...entries],
   total: page.total,
+  omitted: page.omitted + omitted,
 });
 
 function Gate({ gate, runs, dagId }) {

@@ -43,15 +43,23 @@ for asset in (failing, recovered, twin_a, twin_b):
 
         tell()
 
-with DAG("healthy", schedule=None, max_active_runs=200, max_active_tasks=200):
-    ChecklyCheckStatusSensor(
-        task_id="gate",
-        check_ids="{{ dag_run.conf['check_ids'] | tojson }}",
-        deferrable=True,
-        poke_interval=3,
-        timeout=300,
-        checkly_conn_id=BEHIND_PROXY,
-    )
+WAYS: Final[dict[str, dict[str, Any]]] = {
+    "healthy": {"deferrable": True},
+    "on_worker": {"mode": "poke"},
+    "rescheduled": {"mode": "reschedule"},
+}
+for name, way in WAYS.items():
+    with DAG(name, schedule=None, max_active_runs=200, max_active_tasks=200):
+        ChecklyCheckStatusSensor(
+            task_id="gate",
+            check_ids="{{ dag_run.conf['check_ids'] | tojson }}",
+            poke_interval=3,
+            timeout=300,
+            retries=2,
+            retry_delay=timedelta(seconds=1),
+            checkly_conn_id=BEHIND_PROXY,
+            **way,
+        )
 
 with DAG("deploy", schedule=None, max_active_runs=200):
     window = ChecklyCreateMaintenanceWindowOperator(
@@ -61,7 +69,9 @@ with DAG("deploy", schedule=None, max_active_runs=200):
         retries=2,
         retry_delay=timedelta(seconds=1),
     ).as_setup()
-    loud = ChecklyDeleteMaintenanceWindowOperator(task_id="loud", window_id=window.output, retries=2)
+    loud = ChecklyDeleteMaintenanceWindowOperator(
+        task_id="loud", window_id=window.output, retries=2, retry_delay=timedelta(seconds=1)
+    )
 
     @task(retries=0)
     def release(**context: Any) -> None:
