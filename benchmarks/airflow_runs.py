@@ -209,8 +209,8 @@ def measured(runs: int = 60, peers: int = 8, heartbeat: int | None = None) -> li
         states = let_run(airflow, api, wanted)
         time.sleep(LAST_WORDS)
         legs = legs_by_task((airflow.logs / "scheduler.log").read_text())
-    ends = {each.check.id: each.stopped_at for each in checkly.sessions}
-    return [timed(api, each, state, ends, legs) for each, state in states.items()]
+        ends = {each.check.id: each.stopped_at for each in checkly.sessions}
+        return [timed(api, each, state, ends, legs) for each, state in states.items()]
 
 
 @contextmanager

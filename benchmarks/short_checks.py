@@ -57,8 +57,8 @@ class Costs:
         return self.slot_here + seconds if seconds <= initial else self.slot_deferred + initial
 
 
-KNOWN: Final = Costs((1.2,), (1.6,), 1.3, 2.6, 8.0)
-"""Measured once on an idle machine, for a short run."""
+KNOWN: Final = Costs((0.85,), (2.35,), 1.65, 3.04, 8.0)
+"""Measured once, for a short run."""
 
 
 def spread(mix: tuple[float, float]) -> list[float]:
