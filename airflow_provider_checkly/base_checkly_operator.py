@@ -39,8 +39,7 @@ DEFERRABLE: Final = conf.getboolean("operators", "default_deferrable", fallback=
 DEFER_TIMEOUT_BUFFER: Final = timedelta(minutes=5)
 """Airflow's own time-out of the deferral comes this much later than ours; it loses what is known."""
 NO_TRIGGERER: Final = (
-    "No triggerer reported in time. Is a triggerer running? `airflow jobs check --job-type TriggererJob` "
-    "tells."
+    "No triggerer reported in time. Check that one is running: `airflow jobs check --job-type TriggererJob`."
 )
 
 
@@ -79,7 +78,9 @@ class BaseChecklyOperator(BaseOperator):
             with self._task_errors(context):
                 raise ChecksTimedOut(self._no_triggerer)
         if next_method == TRIGGER_FAILED:
-            error = ChecklyError(f"The trigger failed: {(next_kwargs or {}).get('error')}.")
+            error = ChecklyError(
+                f"The trigger failed: {(next_kwargs or {}).get('error')}. See the triggerer's log."
+            )
             skip = self._skips_on(error)
             self._push_reports(context, Evaluation(error=error), skipped=skip)
             if skip:

@@ -83,8 +83,8 @@ class BaseHealthSensor(BaseChecklySensor):
             )
         if self.for_seconds and self.exponential_backoff and not deferrable:
             raise InvalidInput(
-                "for_seconds cannot be combined with exponential_backoff, whose looks are too far apart to "
-                "know that checks stayed healthy; use deferrable=True."
+                "for_seconds cannot be combined with exponential_backoff, whose pokes are too far apart to "
+                "tell that the checks stayed healthy; use deferrable=True."
             )
 
     def poke(self, context: Context) -> PokeReturnValue:
@@ -122,7 +122,7 @@ class BaseHealthSensor(BaseChecklySensor):
         except ChecklyError as error:
             if not error.retryable or time.time() >= self._until:
                 raise
-            log.warning("%s The next look is in %s s.", error, self._interval)
+            log.warning("%s Polling again in %s s.", error, self._interval)
             wait.interrupt()
             self._known = replace(self._known, missing_seconds=self.for_seconds, error=error)
             return self._known
@@ -135,7 +135,7 @@ class BaseHealthSensor(BaseChecklySensor):
                 unhealthy_checks(result),
             )
         elif result.missing_seconds:
-            log.info("All checks are healthy; they must stay so for %.0f s.", result.missing_seconds)
+            log.info("All checks are healthy; they must stay healthy for %.0f s.", result.missing_seconds)
         return result
 
     @property
@@ -153,8 +153,8 @@ class BaseHealthSensor(BaseChecklySensor):
         now, hold = time.time(), min_deferral_seconds()
         latest = datetime.fromtimestamp(self._until, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         log.info(
-            "Deferring: a triggerer looks every %g s, until %s at the latest. If this task stays deferred, "
-            "no triggerer is running.",
+            "Deferring: a triggerer polls every %g s, until %s at the latest. If this task stays deferred "
+            "after that, start a triggerer (`airflow triggerer`).",
             self._interval,
             latest,
         )

@@ -56,7 +56,7 @@ ADVICE: Final[dict[type[ChecklyError], str]] = {
     ChecklyPlanLimit: "The plan of the account does not include this.",
     NoMatchingChecks: "",
     ChecklyNotFound: (
-        "It does not exist in this account. Check the ID, and login (account ID) and host of the connection."
+        "It is not in this account. Check its ID, and the account ID (login) and host of the connection."
     ),
     ChecklyUnreachable: "Check host, DNS, proxy and certificates.",
 }
@@ -176,8 +176,8 @@ class ChecklyBaseHook(BaseHook):
         with ThreadPoolExecutor(MAX_PARALLEL) as threads:
             cancelled = list(threads.map(cancel, ids))
         log.info(
-            "Asked Checkly to cancel %d of %s. Checkly stops Playwright Check Suites only; other checks run "
-            "to their end.",
+            "Asked Checkly to cancel %d of %s. Checkly stops only Playwright Check Suites; other checks run "
+            "to completion.",
             sum(cancelled),
             kind.count(len(cancelled)),
         )

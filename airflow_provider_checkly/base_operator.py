@@ -103,7 +103,10 @@ class BaseSessionOperator(BaseChecklyOperator):
         if not result.late:
             return result
         if len(polling.ids) > events.MAX_DEFERRED_SESSIONS:
-            log.warning("A trigger can wait for %d sessions; waiting here.", events.MAX_DEFERRED_SESSIONS)
+            log.warning(
+                "A trigger can wait for at most %d sessions; waiting on this worker.",
+                events.MAX_DEFERRED_SESSIONS,
+            )
             return self._wait_here(polling, until)
         return self._defer(polling, until)
 
@@ -111,7 +114,7 @@ class BaseSessionOperator(BaseChecklyOperator):
         latest = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         log.info(
             "Deferring: a triggerer waits for %d of %s, until %s at the latest. If this task stays deferred "
-            "although the checks have ended, no triggerer is running (`airflow triggerer`).",
+            "although the checks have ended, start a triggerer (`airflow triggerer`).",
             len(polling.unfinished),
             self.kind.count(len(polling.ids)),
             latest,
@@ -223,7 +226,7 @@ def initial_wait() -> float:
     with suppress(ValueError):
         if 0 <= (seconds := float(text)) < math.inf:
             return seconds
-    raise InvalidInput(f"[checkly] initial_wait must be seconds, 0 or more, not {text!r}.")
+    raise InvalidInput(f"[checkly] initial_wait must be a number of seconds, 0 or more, not {text!r}.")
 
 
 def _log_table(level: int, evaluation: Evaluation) -> None:
@@ -234,7 +237,7 @@ def _log_table(level: int, evaluation: Evaluation) -> None:
 def _log_unmatched(gate: Gate, evaluation: Evaluation) -> None:
     """Name what was meant to be a warning only, but is not there, perhaps misspelt."""
     for entry in gate.unmatched((each.check_id, each.name) for each in evaluation.checks):
-        log.warning("warn_only %r matches no check of this task; ids and exact names match.", entry)
+        log.warning("warn_only %r matches no check of this task; use a check's id or exact name.", entry)
 
 
 def _log_sessions(sessions: Iterable[JsonObject]) -> None:

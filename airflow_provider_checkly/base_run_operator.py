@@ -144,7 +144,7 @@ class BaseRunOperator(BaseSessionOperator):
             try:
                 self._cancel(self._polling.unfinished if self._polling else ())
             except Exception:  # a kill must not fail
-                log.exception("The sessions were not cancelled.")
+                log.exception("The sessions were not cancelled; they may still be running at Checkly.")
 
         # In a thread, since this one may have been interrupted while it held a lock of Airflow's.
         cancelling = threading.Thread(target=cancel, daemon=True)
@@ -163,7 +163,7 @@ class BaseRunOperator(BaseSessionOperator):
         earlier = started.earlier() if self.reattach or self.retry_failed else []
         failed = self._to_repeat(earlier) if earlier else []
         if earlier and not failed and self.reattach:
-            log.info("Continuing with %s of an earlier try.", self.kind.count(len(earlier)))
+            log.info("Continuing with %s from an earlier try.", self.kind.count(len(earlier)))
             return earlier
         self._refuse_empty_templates()
         again = failed if self.retry_failed else []

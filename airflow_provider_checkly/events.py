@@ -192,5 +192,5 @@ def sessions_for_xcom(sessions: Sequence[JsonObject]) -> list[JsonObject]:
     size = len(json.dumps(safe))
     if size <= MAX_XCOM_BYTES:
         return safe
-    log.warning("The sessions are %d bytes (limit 1 MiB); XCom gets them without `results`.", size)
+    log.warning("The sessions take %d bytes (limit: 1 MiB); XCom gets them without `results`.", size)
     return [{name: value for name, value in session.items() if name != "results"} for session in safe]

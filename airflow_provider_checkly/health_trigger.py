@@ -140,7 +140,7 @@ class ChecklyHealthTrigger(BaseTrigger):
             except ChecklyError as error:
                 if not error.retryable or time.time() >= self.deadline:
                     return replace(known, error=error)
-                log.warning("%s The next look is in %.0f s.", error, self.poll_interval)
+                log.warning("%s Polling again in %.0f s.", error, self.poll_interval)
                 self._wait.interrupt()
                 continue
             if known.is_met or time.time() >= self.deadline:

@@ -109,7 +109,7 @@ class ChecklyHook(ChecklyStatusHook):
         if missing := [check_id for check_id in target.check_ids if check_id not in started]:
             if not target.tags:
                 raise ChecksNotRun.of(missing, sessions)
-            log.warning("Checks %s were not run: they do not match the given tags.", ", ".join(missing))
+            log.warning("Checks %s did not run: they do not match the given tags.", ", ".join(missing))
         return cast("list[CheckSession]", sessions)
 
     def start_check_sessions(
@@ -152,7 +152,7 @@ class ChecklyHook(ChecklyStatusHook):
     def cancel_check_session(self, check_session_id: str, timeout: float = RETRY_SECONDS) -> None:
         """Cancel a check session (`POST /v1/check-sessions/{id}/cancel`).
 
-        Checkly stops Playwright Check Suites only; other checks run to their end.
+        Checkly stops only Playwright Check Suites; other checks run to completion.
 
         :param timeout: seconds for which the request is repeated.
         """
@@ -310,7 +310,7 @@ def _deadline(timeout: float) -> float:
 def _all_ended(result: WaitResult, timeout: float) -> list[JsonObject]:
     if result.unfinished:
         raise ChecksTimedOut(
-            f"Not ended within {timeout} s: {', '.join(result.unfinished)}. They may still be running at "
+            f"Did not end within {timeout} s: {', '.join(result.unfinished)}. They may still be running at "
             f"Checkly.",
             result.unfinished,
         )

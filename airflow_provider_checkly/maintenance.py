@@ -117,7 +117,7 @@ class ChecklyCreateMaintenanceWindowOperator(BaseOperator):
             if window_id is None:
                 window_id = self._create(body, marker)
             else:
-                log.info("An earlier try has opened window %d; extending it.", window_id)
+                log.info("An earlier try opened maintenance window %d; extending it.", window_id)
                 self.hook.update_maintenance_window(window_id, ends | scope)
         log.info("Maintenance window %d is open until %s: %s.", window_id, ends["endsAt"], _words(scope))
         return window_id
@@ -161,7 +161,7 @@ class ChecklyCreateMaintenanceWindowOperator(BaseOperator):
         except ChecklyError as error:
             if not error.maybe_processed:
                 raise
-            log.warning("%s Looking whether Checkly has opened the window.", error)
+            log.warning("%s Checking whether Checkly opened the maintenance window anyway.", error)
             if (window_id := self._find(marker)) is None:
                 raise
             return window_id
@@ -201,20 +201,20 @@ class ChecklyDeleteMaintenanceWindowOperator(BaseOperator):
     def execute(self, context: Context) -> None:  # noqa: ARG002 - Airflow's
         """Delete the window."""
         if self.window_id in (None, "", "None"):
-            log.info("There is no window to end: the setup task opened none.")
+            log.info("There is no maintenance window to end: the setup task did not open one.")
             return
         with as_airflow_exceptions():
             window_id = _window_id(self.window_id)
             try:
                 ChecklyHook(self.checkly_conn_id).delete_maintenance_window(window_id)
             except ChecklyNotFound:
-                log.info("Maintenance window %d is gone already.", window_id)
+                log.info("Maintenance window %d no longer exists.", window_id)
             else:
                 log.info("Maintenance window %d has ended.", window_id)
 
 
 NO_SCOPE: Final = (
-    "The window would apply to nothing. Give silence_tags or pause_tags, or set silence_all_alerts=True or "
+    "The maintenance window would apply to nothing. Set silence_tags, pause_tags, silence_all_alerts=True or "
     "pause_all_checks=True."
 )
 
@@ -240,13 +240,13 @@ def _id(window: MaintenanceWindow) -> int:
     found: object = window.get("id")
     if isinstance(found, int) and not isinstance(found, bool):
         return found
-    raise ChecklyUnreadable(f"Checkly's answer has no id of a maintenance window: {quoted(repr(window))}.")
+    raise ChecklyUnreadable(f"Checkly's response has no maintenance window id: {quoted(repr(window))}.")
 
 
 def _window_id(value: object) -> int:
     text = str(value).strip()
     if isinstance(value, bool) or not text.isdecimal():
-        raise InvalidInput(f"window_id must be the number of a maintenance window, not {value!r}.")
+        raise InvalidInput(f"window_id must be the id of a maintenance window, not {value!r}.")
     return int(text)
 
 

@@ -66,7 +66,7 @@ class StartedSessions:
                 return [str(each) for each in ids]
             case {"max_tries": self._max_tries}:
                 log.warning(
-                    "An earlier try ended while it triggered checks; its sessions may be running. "
+                    "An earlier try ended while it triggered checks; its sessions may still be running. "
                     "Triggering the checks again."
                 )
         return []

@@ -61,8 +61,8 @@ class Trouble:
         self._kind, self._logged_at = kind, now
         unexpected = None if isinstance(error, ChecklyError | AirflowNotFoundException) else error
         log.warning(
-            "A look at Checkly's statuses failed, and may fail again: %s The watcher goes on looking; what "
-            "changes meanwhile is not lost.",
+            "Could not read the check statuses at Checkly: %s The watcher keeps trying; it will report what "
+            "changes meanwhile.",
             error,
             exc_info=unexpected,
         )
@@ -70,7 +70,7 @@ class Trouble:
     def over(self) -> None:
         """Log that a look succeeded, after one that did not."""
         if self._kind is not None:
-            log.info("Checkly's statuses can be read again.")
+            log.info("The check statuses at Checkly can be read again.")
         self._kind = None
 
 
@@ -161,7 +161,7 @@ class ChecklyCheckStatusTrigger(BaseEventTrigger):
                 continue
             trouble.over()
             for each in payloads:
-                log.info("%s became %s.", each["name"], each["status"])
+                log.info("Check %s became %s; sending an event.", each["name"], each["status"])
                 yield TriggerEvent(each)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:

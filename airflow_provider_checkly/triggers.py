@@ -102,7 +102,7 @@ class ChecklySessionTrigger(BaseTrigger):
         try:
             async with asyncio.timeout(ON_KILL_SECONDS):
                 if await is_still_awaited(self.task_instance, polling.kind.ids_key, list(self.session_ids)):
-                    log.info("Nothing is cancelled: the task still waits for these sessions.")
+                    log.info("Not cancelling anything: the task still waits for these sessions.")
                     return
                 hook = ChecklyHook(self.checkly_conn_id)
                 await hook.load_settings()
@@ -115,4 +115,4 @@ class ChecklySessionTrigger(BaseTrigger):
                 ON_KILL_SECONDS,
             )
         except Exception:  # a kill must not fail; without the look-up, nothing is cancelled
-            log.exception("The sessions were not cancelled.")
+            log.exception("The sessions were not cancelled; they may still be running at Checkly.")

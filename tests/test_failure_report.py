@@ -258,7 +258,7 @@ def test_a_passed_gate(checkly: Emulator, caplog: pytest.LogCaptureFixture) -> N
 @pytest.mark.usefixtures("checkly")
 def test_a_misspelt_warning_is_named(caplog: pytest.LogCaptureFixture) -> None:
     _, _, log = fail(caplog, "flaky", gate=Gate(warn_only=["Shakey", "Fine"]))
-    assert "warn_only 'Shakey' matches no check of this task; ids and exact names match." in log
+    assert "warn_only 'Shakey' matches no check of this task; use a check's id or exact name." in log
     assert "'Fine' matches" not in log
 
 

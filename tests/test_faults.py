@@ -133,7 +133,7 @@ NO_ACCOUNTS: Final[list[tuple[str, int, object, str, type[ChecklyError], str]]] 
     ("404", 404, {"statusCode": 404, "message": "No route"}, NO_RETRY, ChecklyRefused, "another server"),
     ("any JSON", 200, {"status": "ok"}, RETRY, ChecklyUnreadable, 'is not an account: \'{"status": "ok"}\''),
     ("a list", 200, [], RETRY, ChecklyUnreadable, "not a JSON object"),
-    ("a page", 200, HTML, RETRY, ChecklyUnreadable, "That is a web page, and not Checkly's API"),
+    ("a page", 200, HTML, RETRY, ChecklyUnreadable, "That is a web page, not Checkly's API"),
 ]
 
 
@@ -148,7 +148,7 @@ class Row:
     :param polls: how many long polls were sent, at most.
     :param looks: how many plain reads of the session were made; None: any number.
     :param cancels: how many sessions were cancelled.
-    :param warns: whether a retry warns that sessions may be running, and triggers again.
+    :param warns: whether a retry warns that sessions may still be running, and triggers again.
     :param gap: seconds from each of these requests to the next, at least.
     :param timeout: seconds that the task gets.
     :param task: more of its arguments.
@@ -465,4 +465,4 @@ def test_what_a_user_sees(
         scene.repair()
         retry = ChecklyRunChecksOperator(task_id="task", check_ids=PASSES, wait_for_completion=False)
         retry.execute(context(TaskInstance(try_number=2), store))
-        assert ("its sessions may be running" in caplog.text) is row.warns
+        assert ("its sessions may still be running" in caplog.text) is row.warns

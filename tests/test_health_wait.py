@@ -69,7 +69,7 @@ def test_a_deactivated_check_is_not_healthy_until_it_is_activated() -> None:
     account = Account(deactivated={B})
     wait = account.wait()
     assert [each.reason for each in account.look(wait).checks if each.reason] == [
-        "is deactivated, so that its status is old"
+        "is deactivated, so its status is old"
     ]
     account.deactivated = set()
     account.now += 61

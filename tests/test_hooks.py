@@ -75,7 +75,7 @@ def test_still_running(checkly: Emulator) -> None:
     session_id = started["checkSessionId"]
     assert hook.get_check_session_completion(session_id, 1) is None
     assert [record.status for record in checkly.requests] == [201, 408]
-    with pytest.raises(ChecksTimedOut, match="Not ended within 1") as caught:
+    with pytest.raises(ChecksTimedOut, match="Did not end within 1") as caught:
         hook.wait_for_check_sessions(session_id, timeout=1)
     assert caught.value.session_ids == [session_id]
     with pytest.raises(ChecksTimedOut, match=session_id):

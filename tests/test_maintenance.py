@@ -295,7 +295,7 @@ def test_what_a_description_may_render_to(account: Emulator, description: Any, s
 
 @pytest.mark.parametrize("window_id", ["x", "-1", "1.5", True, [1], {"id": 1}, 1.5])
 def test_a_window_id_that_cannot_be_one_is_refused(account: Emulator, window_id: Any) -> None:
-    with pytest.raises(InvalidInput, match="window_id must be the number"):
+    with pytest.raises(InvalidInput, match="window_id must be the id"):
         delete(window_id)
     assert account.requests == []
 

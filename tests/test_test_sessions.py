@@ -137,7 +137,7 @@ def test_a_try_after_an_unclear_trigger_starts_anew(
     (session,) = run(task(check_ids=PASSES), context(TaskInstance(try_number=2), store))
     assert session["name"] == "dag.task run try 2"
     assert len(requests_to(checkly, "trigger")) == 2
-    assert "its sessions may be running" in caplog.text
+    assert "its sessions may still be running" in caplog.text
 
 
 @pytest.mark.usefixtures("_defers_at_once")

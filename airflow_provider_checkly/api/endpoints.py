@@ -35,7 +35,7 @@ FROM_ANYBODY: Final = frozenset({408, 429})
 """4xx statuses that mean the same whether Checkly responded or a proxy."""
 ACCOUNT: Final = path("v1", "accounts", "me")
 NOT_CHECKLY: Final = (
-    "That is not an error of Checkly's API: a proxy or another server responded. "
+    "This error is not from Checkly's API: a proxy or another server responded. "
     "Check the host of the connection."
 )
 
@@ -196,7 +196,7 @@ def _triggered() -> Iterator[None]:
     try:
         yield
     except exceptions.ChecklyUnreadable as error:
-        text = f"{error} Sessions may have started; look at Checkly before you trigger again."
+        text = f"{error} Sessions may have started; check at Checkly before you trigger again."
         raise exceptions.ChecklyUnreadable(text, of_trigger=True) from error
     except exceptions.ChecklyNotFound as error:
         raise exceptions.NoMatchingChecks(str(error), status=error.status, message=error.message) from error

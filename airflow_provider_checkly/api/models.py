@@ -133,7 +133,7 @@ def _json(response: Response, kind: type[T], name: str) -> T:
             return value
         fault = name
     is_page = response.body.lstrip()[:1] == b"<"
-    hint = " That is a web page, and not Checkly's API; check the host of the connection." if is_page else ""
+    hint = " That is a web page, not Checkly's API; check the host of the connection." if is_page else ""
     raise ChecklyUnreadable(
         f"{response.request}: the response ({response.status}) is not {fault}. "
         f"It starts with {quoted(response.body)}.{hint}"

@@ -53,7 +53,7 @@ def checked_url(url: object) -> str:
         usable = False
     if not (usable and text.isprintable() and " " not in text):
         raise InvalidInput(
-            "The ping URL of the heartbeat is not valid (it is not shown, since it is a secret). Expected is "
+            "The ping URL of the heartbeat is not valid (it is not shown, since it is a secret). It must be "
             "https://ping.checklyhq.com/ followed by a token. Did a template render to an empty string?"
         )
     return text

@@ -169,7 +169,7 @@ class Polling:
             case StillRunning(retry_after=hint, early=early, from_checkly=from_checkly):
                 if not from_checkly and not self.has_warned:
                     self.has_warned = True
-                    log.warning("A server other than Checkly's API responded 408; polling on. Is it a proxy?")
+                    log.warning("A proxy, and not Checkly's API, seems to have responded 408; still polling.")
                 return max(min(hint or 0, MAX_408_PAUSE), EARLY_408_PAUSE if early else 0)
             case ChecklyNotFound() if self.clock() < fresh_until:
                 log.info("%s The session may not be visible yet; retrying.", answer)

@@ -77,14 +77,14 @@ def evaluate_availability(
     count = len(outcomes)
     error = (
         ChecksFailed(
-            f"{len(failing)} of {amount(count, 'check')} did not keep to the rules ({rules.period}): "
+            f"{len(failing)} of {amount(count, 'check')} did not meet the rules ({rules.period}): "
             f"{some(map(named, failing))}."
         )
         if failing or not outcomes
         else None
     )
     text = (
-        f"{'The check' if count == 1 else f'All {count} checks'} kept to the rules ({rules.period}): "
+        f"{'The check' if count == 1 else f'All {count} checks'} met the rules ({rules.period}): "
         + "; ".join(f"{each.rule} {each.actual}" for each in lines)
     )
     return Evaluation(tuple(lines), tuple(outcomes), error, passed_text=f"{text}.")
@@ -121,7 +121,7 @@ def _reasons(rules: AvailabilityRules, check: JsonObject | None, found: JsonObje
     if check is None:
         return ["does not exist in this account"]
     if check.get("activated") is False:
-        return ["is deactivated, so that its data are old"]
+        return ["is deactivated, so its data is old"]
     reasons = []
     available, p95 = _availability(found), _p95(found)
     if rules.min_availability is not None:

@@ -210,12 +210,12 @@ def _reason(check: JsonObject | None, status: JsonObject | None, word: str, requ
     if check is None:
         return "does not exist in this account"
     if _is_off(check):
-        return "is deactivated, so that its status is old"
+        return "is deactivated, so its status is old"
     if status is None:
         return "has no status: it has not run yet, or does not exist in this account"
     if word == UNKNOWN:
         never_ran = not status.get("lastCheckRunId")
-        return "has not run yet" if never_ran else "is in a state that cannot be read"
+        return "has not run yet" if never_ran else "has a status that cannot be read"
     if word not in requirement.healthy:
         where = one_line(status.get("lastRunLocation"))
         return f"is {word}{f', last in {where}' if where else ''}"
@@ -265,7 +265,7 @@ def _timed_out(result: HealthResult) -> ChecksTimedOut:
     if not result.unhealthy:
         return ChecksTimedOut(
             f"{_all(result)} healthy, but not for long enough before the deadline: "
-            f"{result.missing_seconds:.0f} s were missing."
+            f"{result.missing_seconds:.0f} s more were needed."
         )
     return ChecksTimedOut(
         f"{result.unhealthy} of {number_of_checks(result.count)} not healthy at the deadline (timeout or "

@@ -430,7 +430,7 @@ def test_a_trigger_that_started_nothing_or_is_unclear(
     assert "POST /v2/check-sessions/trigger: " in str(caught.value)
     if isinstance(caught.value, exceptions.ChecklyUnreadable):
         assert str(caught.value).endswith(
-            "Sessions may have started; look at Checkly before you trigger again."
+            "Sessions may have started; check at Checkly before you trigger again."
         )
         assert caught.value.permanent
     if isinstance(caught.value, exceptions.NoMatchingChecks):

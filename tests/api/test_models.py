@@ -34,7 +34,7 @@ def response(body: bytes) -> Response:
         (b"<html>Bad Gateway</html>", "<html>Bad Gateway"),
         (
             b"\n <!doctype html><title>Sign in",
-            "That is a web page, and not Checkly's API; check the host of the",
+            "That is a web page, not Checkly's API; check the host of the",
         ),
         (b'{"status": "PASSED"', '"status": "PASSED"'),
         (b'{"a": NaN}', "NaN"),

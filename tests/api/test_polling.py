@@ -347,7 +347,7 @@ def test_a_408_of_another_server_is_logged_once(caplog: pytest.LogCaptureFixture
     for _ in range(3):
         checkly.answer(StillRunning(None, early=False, from_checkly=False))
     checkly.answer(session(A))
-    assert caplog.messages == ["A server other than Checkly's API responded 408; polling on. Is it a proxy?"]
+    assert caplog.messages == ["A proxy, and not Checkly's API, seems to have responded 408; still polling."]
 
 
 ANSWERS: st.SearchStrategy[Callable[[str], Answer]] = st.one_of(

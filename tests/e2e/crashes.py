@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from e2e.stage import Stage
 
 CONTINUING: Final = "Continuing with 1 "
-MAY_RUN: Final = "its sessions may be running"
+MAY_RUN: Final = "its sessions may still be running"
 
 
 def _kill(gate: Gate, *, whole_worker: bool = False) -> None:

@@ -84,7 +84,7 @@ def freeze_triggerer(stage: Stage, name: str) -> None:
             time.sleep(FROZEN_SECONDS)
         moved = sum(_owner(gate) != owner for gate, owner in zip(gates, before, strict=True))
         entry.notes.append(f"{moved} of {GATES} triggers were taken over")
-        thawed = sum(gate.tells("Nothing is cancelled", 5) for gate in gates)
+        thawed = sum(gate.tells("Not cancelling anything", 5) for gate in gates)
         entry.notes.append(f"{thawed} times the thawed triggerer was told to cancel, and did not")
         assert moved, "no trigger was taken over"
         for gate in gates:

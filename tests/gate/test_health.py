@@ -71,10 +71,10 @@ def test_a_status_without_any_field_is_unknown() -> None:
         (status(hasFailures=True), {}, "is failing, last in eu-west-1"),
         (status(hasFailures=True, lastRunLocation=None), {}, "is failing"),
         (status(lastCheckRunId=None), {}, "has not run yet"),
-        (status(hasErrors=None), {}, "is in a state that cannot be read"),
-        (status(), {"activated": False}, "is deactivated, so that its status is old"),
-        (status(), {"activated": None}, "is deactivated, so that its status is old"),
-        (status(), {"activated": "false"}, "is deactivated, so that its status is old"),
+        (status(hasErrors=None), {}, "has a status that cannot be read"),
+        (status(), {"activated": False}, "is deactivated, so its status is old"),
+        (status(), {"activated": None}, "is deactivated, so its status is old"),
+        (status(), {"activated": "false"}, "is deactivated, so its status is old"),
         (status(), None, "does not exist in this account"),
         (status(B), {}, "has no status: it has not run yet, or does not exist in this account"),
         (status(checkId=None), {}, "has no status: it has not run yet, or does not exist in this account"),
@@ -177,7 +177,7 @@ def test_healthy_but_not_for_long_enough() -> None:
     result = HealthResult(assessed([status()], {A: {}}).checks, 1, 0, missing_seconds=40)
     evaluation = evaluate_health(result, Requirement(GOOD), 60, str)
     assert not result.is_met
-    assert "40 s were missing" in evaluation.message
+    assert "40 s more were needed" in evaluation.message
     assert [(rule.rule, rule.actual, rule.met) for rule in evaluation.rules] == [
         ("health", "1 of 1 check", True),
         ("duration", "20 s", False),
