@@ -31,7 +31,7 @@ _under_way: Final[set[asyncio.Future[None]]] = set()
 
 
 def min_deferral_seconds() -> float:
-    """Return how long a deferral must last at least.
+    """Return the shortest time that a deferral may take, in seconds.
 
     Airflow 3.1 to 3.3.2: the scheduler fails a task that is resumed while the supervisor of the deferring
     process lingers, which takes up to `[workers] min_heartbeat_interval` (apache/airflow#67287). Delete with
@@ -51,10 +51,10 @@ async def hold_back(not_before: float, max_hold_seconds: float) -> None:
 
 
 async def shield_from_repeated_cancels(work: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine to its end although it is cancelled again every second.
+    """Run a coroutine to completion even if it is cancelled every second.
 
     Airflow 3.3.0 to 3.3.2: the triggerer cancels `on_kill` with every sync, instead of after
-    `[triggerer] on_kill_timeout`. Delete once that time-out applies.
+    `[triggerer] on_kill_timeout`. Delete once that timeout applies.
     """
     task = asyncio.ensure_future(work)
     _under_way.add(task)  # on Python 3.11 Airflow drops its reference to `on_kill` before the end
@@ -90,9 +90,9 @@ async def is_still_awaited(ti: Any, xcom_key: str, session_ids: list[str]) -> bo
 
 
 def is_defer_timeout(next_method: str, next_kwargs: Mapping[str, Any] | None) -> bool:
-    """Return whether Airflow resumes a task because its own time-out of the deferral came.
+    """Return whether Airflow resumes a task because its own timeout of the deferral expired.
 
-    All versions: Airflow tells a time-out only by the text of the error, which differs between 2.11 and 3.
+    All versions: only the text of the error shows that it was the timeout; it differs between 2.11 and 3.
     """
     return next_method == TRIGGER_FAILED and (next_kwargs or {}).get("error") in DEFER_TIMEOUT_ERRORS
 
@@ -100,8 +100,8 @@ def is_defer_timeout(next_method: str, next_kwargs: Mapping[str, Any] | None) ->
 def template_dag(dag: Any) -> Any:
     """Return a DAG that can render templates, else None.
 
-    Airflow 3.0 to 3.3: `dag.test()` gives callbacks a serialized DAG, which cannot, so that every notifier
-    of a DAG fails (apache/airflow#64649). Delete once that is fixed in the oldest supported version.
+    Airflow 3.0 to 3.3: `dag.test()` gives callbacks a serialized DAG, which cannot. Every notifier of
+    a DAG then fails (apache/airflow#64649). Delete once that is fixed in the oldest supported version.
     """
     return dag if hasattr(dag, "get_template_env") else None
 
@@ -122,7 +122,7 @@ def asset_stores(trigger: Any) -> list[Any]:
 
 
 def first_start(context: Context, retries: int) -> datetime | None:
-    """Return when a sensor began, also if it was rescheduled or retried meanwhile.
+    """Return when a sensor began, even if it has been rescheduled or retried since.
 
     All versions: each poke of a rescheduled sensor is a run with its own start. Airflow 2.11 has the first
     one only behind a private function; delete that part with 2.11.

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 DEFERRABLE: Final = conf.getboolean("operators", "default_deferrable", fallback=False)
 DEFER_TIMEOUT_BUFFER: Final = timedelta(minutes=5)
-"""Airflow's own time-out of the deferral comes this much later than ours; it loses what is known."""
+"""Airflow's own timeout of the deferral expires this long after our deadline; it loses what is known."""
 NO_TRIGGERER: Final = (
     "No triggerer reported in time. Check that one is running: `airflow jobs check --job-type TriggererJob`."
 )
@@ -70,9 +70,9 @@ class BaseChecklyOperator(BaseOperator):
         return ChecklyHook(self.checkly_conn_id)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Resume; Airflow's own time-out of the deferral ends the task as ours does.
+        """Resume the task; Airflow's own timeout of the deferral ends it as our deadline does.
 
-        `soft_fail` skips on a time-out, but not after an error of the trigger; Airflow's own does on both.
+        `soft_fail` skips on a timeout, but not after an error of the trigger; Airflow's own does on both.
         """
         if is_defer_timeout(next_method, next_kwargs):
             with self._task_errors(context):
@@ -96,7 +96,7 @@ class BaseChecklyOperator(BaseOperator):
         return self.get_openlineage_facets_on_complete(task_instance)
 
     def _deadline(self, context: Context, seconds: float) -> float:
-        """Return the absolute wall-clock time in so many seconds.
+        """Return the end of a wait of so many seconds, in Unix seconds.
 
         `execution_timeout` may come first; Airflow 3 does not apply it while a task is deferred.
         """
@@ -115,7 +115,7 @@ class BaseChecklyOperator(BaseOperator):
 
     @contextmanager
     def _task_errors(self, context: Context) -> Iterator[None]:
-        """Push what is known, and let each error leave the task as Airflow should handle it."""
+        """Push what is known, and raise each error as the exception that Airflow should handle."""
         try:
             yield
         except (AirflowNotFoundException, ChecklyError) as caught:

@@ -88,7 +88,7 @@ class BaseHealthSensor(BaseChecklySensor):
             )
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Look once; done when all checks are healthy, for long enough."""
+        """Poll once; the sensor is done when all checks have been healthy for long enough."""
         result = self._look(context)
         if not result.is_met and time.time() < self._until:
             return PokeReturnValue(is_done=False)
@@ -115,7 +115,7 @@ class BaseHealthSensor(BaseChecklySensor):
         return (start or datetime.now(UTC)).timestamp()
 
     def _look(self, context: Context) -> HealthResult:
-        """Look once, and log what is not healthy; an error that may pass counts as not healthy."""
+        """Poll once, and log what is not healthy; a temporary error counts as not healthy."""
         wait = self._get_wait(context)
         try:
             result = self.hook.run_reads(wait.look(), min(RETRY_SECONDS, max(1.0, self._until - time.time())))
@@ -174,7 +174,7 @@ class BaseHealthSensor(BaseChecklySensor):
         self.defer(trigger=trigger, method_name="execute_complete", timeout=left + DEFER_TIMEOUT_BUFFER)
 
     def _conclude(self, context: Context, result: HealthResult) -> Json:
-        """Return what is known of the checks, if they are healthy; the same after every way to wait.
+        """Return what is known about the checks, if they are healthy; however the sensor waited.
 
         :raises ChecklyError: they are not, or could not be read.
         """

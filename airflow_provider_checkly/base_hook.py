@@ -41,13 +41,13 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MAX_PARALLEL: Final = 10
-"""Requests side by side when many sessions are read or cancelled."""
+"""Concurrent requests when many sessions are read or cancelled."""
 READ_TIMEOUT_MARGIN: Final = 20.0
 """Seconds that a response may take beyond the time Checkly may hold it back."""
 RETRY_SECONDS: Final = 120.0
 """How long a request outside a wait is repeated: two rate limit windows."""
 CANCEL_SECONDS: Final = 4.0
-"""Time for cancelling sessions on a worker: an executor kills a task soon after the signal to end."""
+"""Time for cancelling sessions on a worker: an executor kills a task soon after it signals it to end."""
 UNAUTHORIZED: Final = 401
 ADVICE: Final[dict[type[ChecklyError], str]] = {
     ChecklyAuthError: (
@@ -60,7 +60,7 @@ ADVICE: Final[dict[type[ChecklyError], str]] = {
     ),
     ChecklyUnreachable: "Check host, DNS, proxy and certificates.",
 }
-"""The first that fits."""
+"""The first class that an error belongs to applies."""
 
 
 class ChecklyBaseHook(BaseHook):
@@ -126,7 +126,7 @@ class ChecklyBaseHook(BaseHook):
                 return await transport.asend(sender, endpoint, retry_seconds)
 
     def run_polling(self, polling: Polling, deadline: float, *, last_look: bool = True) -> WaitResult:
-        """Wait on this thread; `polling` holds what is known, also if the wait is interrupted.
+        """Wait on this thread; `polling` holds what is known, even if the wait is interrupted.
 
         :param deadline: absolute wall-clock time in seconds.
         :param last_look: whether unfinished sessions are read once more at the deadline.

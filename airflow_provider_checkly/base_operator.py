@@ -1,4 +1,4 @@
-"""Base of operators and sensors: look first, wait here or defer, conclude."""
+"""Base of operators and sensors for sessions: wait on the worker, then defer, then conclude."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RESUME_SECONDS: Final = 2.0
-"""What a deferral takes beside its shortest length: a triggerer starts, a worker resumes."""
+"""What a deferral takes on top of its shortest length: a triggerer starts, a worker resumes."""
 MAX_LABEL: Final = 200
 """Characters; Airflow stores 250."""
 
@@ -198,7 +198,7 @@ class BaseSessionOperator(BaseChecklyOperator):
             log.warning("%s", line)
 
     def _label_mapped_task(self, context: Context, sessions: Sequence[JsonObject]) -> None:
-        """Show a mapped task in the UI by the names of its checks, unless the DAG has a label for it."""
+        """Label a mapped task in the UI with the names of its checks, unless the DAG sets a label."""
         values, index = cast("dict[str, Any]", context), context["ti"].map_index
         if index is None or index < 0:
             return
@@ -215,8 +215,8 @@ class BaseSessionOperator(BaseChecklyOperator):
 def initial_wait() -> float:
     """Return how many seconds a worker waits before it defers: `[checkly] initial_wait`.
 
-    By default as long as a deferral takes at least: then neither a session that ends just before nor one that
-    ends just after costs more than twice what it would if its end were known.
+    The default is the shortest time that a deferral takes: a session then never costs more than twice what it
+    would if its end were known in advance.
 
     :raises InvalidInput: not a number, or below 0.
     """
@@ -235,7 +235,7 @@ def _log_table(level: int, evaluation: Evaluation) -> None:
 
 
 def _log_unmatched(gate: Gate, evaluation: Evaluation) -> None:
-    """Name what was meant to be a warning only, but is not there, perhaps misspelt."""
+    """Log the entries of `warn_only` that match no check, perhaps because they are misspelt."""
     for entry in gate.unmatched((each.check_id, each.name) for each in evaluation.checks):
         log.warning("warn_only %r matches no check of this task; use a check's id or exact name.", entry)
 

@@ -46,7 +46,7 @@ ON_KILL_SECONDS: Final = CANCEL_SECONDS + 0.5
 
 
 class BaseRunOperator(BaseSessionOperator):
-    """What both operators share: start sessions, wait for them, and cancel them when the task is killed.
+    """Start sessions, wait for them, and cancel them when the task is killed: what both operators share.
 
     `ChecklyRunChecksOperator` documents the arguments.
     """
@@ -100,7 +100,7 @@ class BaseRunOperator(BaseSessionOperator):
             raise InvalidInput("fail_fast=True cannot be combined with a gate that tolerates failing checks.")
 
     def execute(self, context: Context) -> list[JsonObject]:
-        """Start sessions and wait for them, unless told otherwise; quick check types come first."""
+        """Start sessions and wait for them if `wait_for_completion`; quick check types come first."""
         with self._task_errors(context):
             until, look = self._deadline(context, self.timeout), initial_wait()
             sessions = sorted(self._sessions(context, until), key=models.typical_length)
@@ -120,7 +120,7 @@ class BaseRunOperator(BaseSessionOperator):
             return self._finish(context, self._wait_here(polling, until))
 
     def _not_evaluated(self, polling: Polling) -> Evaluation:
-        """Return an evaluation that says that there is none; a branch on it does not take it for a pass."""
+        """Return an evaluation that says that the gate was not evaluated; no branch takes it for a pass."""
         started = self.kind.count(len(polling.ids))
         text = f"Started {started}. The gate is not evaluated (wait_for_completion=False)."
         return replace(self._evaluate(polling.result()), error=ChecklyError(text))
@@ -146,7 +146,7 @@ class BaseRunOperator(BaseSessionOperator):
             except Exception:  # a kill must not fail
                 log.exception("The sessions were not cancelled; they may still be running at Checkly.")
 
-        # In a thread, since this one may have been interrupted while it held a lock of Airflow's.
+        # In a thread, since this one may have been interrupted while it held one of Airflow's locks.
         cancelling = threading.Thread(target=cancel, daemon=True)
         cancelling.start()
         cancelling.join(ON_KILL_SECONDS)

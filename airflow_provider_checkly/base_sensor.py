@@ -1,4 +1,4 @@
-"""Bases of the sensors: three ways to wait, one end."""
+"""Bases of the sensors: three ways to wait, with the same outcome."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class BaseChecklySensor(BaseChecklyOperator, BaseSensorOperator):
-    """A sensor that waits in the triggerer, in poke mode or in reschedule mode, all with the same end."""
+    """A sensor that waits in the triggerer, in poke mode or in reschedule mode, with the same outcome."""
 
     deferrable: bool
     _until = math.inf
@@ -54,12 +54,12 @@ class BaseChecklySensor(BaseChecklyOperator, BaseSensorOperator):
             return self._poke(context)
 
     def _poke(self, context: Context) -> Json:
-        """Poke as Airflow does, but let errors and Airflow's time-out leave as in the other modes."""
+        """Poke as Airflow does, but raise errors and Airflow's timeout as in the other modes."""
         try:
             found: Json = super().execute(context)
         except (AirflowSensorTimeout, AirflowSkipException) as error:
             match error.__cause__:
-                case None:  # Airflow's time-out
+                case None:  # Airflow's timeout
                     return self._time_out(context)
                 case ChecklyError() | AirflowNotFoundException() as known:  # hidden by Airflow's `never_fail`
                     raise known from known.__cause__
@@ -69,12 +69,12 @@ class BaseChecklySensor(BaseChecklyOperator, BaseSensorOperator):
     def _look_or_defer(self, context: Context) -> Json:
         """Return the value of the sensor.
 
-        :raises TaskDeferred: it is too early for that.
+        :raises TaskDeferred: what the sensor waits for has not happened yet.
         """
         raise NotImplementedError
 
     def _time_out(self, context: Context) -> Json:
-        """Conclude at Airflow's time-out: the state counts first and the time-out second."""
+        """Conclude at Airflow's timeout: by the state if that is final, else as timed out."""
         raise NotImplementedError
 
     def _skips_on(self, error: ChecklyError) -> bool:
@@ -106,7 +106,7 @@ class BaseSessionSensor(BaseSessionOperator, BaseChecklySensor):
         return self._value(context, polling.result(late=True))
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Ask once; done when all sessions have ended."""
+        """Poll once; the sensor is done when all sessions have ended."""
         polling = self._get_polling()
         result = self._read_in_turn(polling) if self.reschedule else self._poll(polling)
         if result.unfinished and not result.late:
@@ -133,7 +133,7 @@ class BaseSessionSensor(BaseSessionOperator, BaseChecklySensor):
         return sessions[0] if is_single else [*sessions]
 
     def _poll(self, polling: Polling) -> WaitResult:
-        """Wait for one long poll, or for the rest of the time."""
+        """Wait for one long poll, or for the time that is left if that is shorter."""
         poll_until = time.time() + MAX_WAIT_SECONDS
         if self._until <= poll_until:
             return self._wait_here(polling, self._until)

@@ -1,4 +1,4 @@
-"""Which checks are meant by ids, by tags, or by all; pure steps of requests, for workers and triggerers."""
+"""Find the checks that ids, tags or `all_checks` select; steps of requests, for workers and triggerers."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def list_checks(
     check_type: str | None = None,
     search: str | None = None,
 ) -> Reads[list[JsonObject]]:
-    """Read the checks that match tags, with one list per tag, since Checkly's own filter knows OR only.
+    """Read the checks that match tags, with one list per tag, since Checkly's own filter supports only OR.
 
-    Checkly decides which check has a tag, so that the tags of groups count as they do elsewhere.
+    Checkly decides which check has a tag, so the tags of groups count as they do elsewhere.
 
     :param groups: OR of ANDs; `!tag` negates; none at all means every check.
     """
@@ -63,7 +63,7 @@ def _matches(groups: Sequence[Sequence[str]], check_id: str, lists: dict[str, di
 def select(target: Target, account_size: int = USUAL_ACCOUNT_SIZE) -> Reads[dict[str, JsonObject | None]]:
     """Read the checks of a target, by id in lower case: None for an id that does not exist.
 
-    Deactivated checks are left out, unless they are asked for by id.
+    Deactivated checks are excluded, unless they are selected by id.
 
     :param account_size: about how many checks the account has.
     :raises NoMatchingChecks: no active check has the tags.

@@ -1,4 +1,4 @@
-"""Share a look-up among all that ask within some seconds: a thousand waits may start together."""
+"""Share one look-up among all callers within a few seconds: a thousand waits may start together."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def pack_ids(ids: Sequence[str]) -> list[str] | str:
 def unpack_ids(packed: Sequence[str] | str) -> list[str]:
     """Return the ids that `pack_ids` packed.
 
-    :raises ValueError: it did not.
+    :raises ValueError: `pack_ids` did not return this value.
     """
     if not isinstance(packed, str):
         return list(packed)
@@ -74,7 +74,7 @@ def unpack_ids(packed: Sequence[str] | str) -> list[str]:
 def to_event(result: WaitResult) -> JsonObject:
     """Return the payload of a trigger event: JSON, no secrets, below 64 KiB for up to 2,000 sessions.
 
-    Sessions that do not fit are left out, so that `from_event` has None for them. Their size is looked at
+    Sessions that do not fit are omitted; `from_event` then has None for them. Their size is checked
     first, since cleaning megabytes would block the triggerer.
     """
     index = {session_id: number for number, session_id in enumerate(result.ids)}

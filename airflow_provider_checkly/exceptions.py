@@ -2,7 +2,7 @@
 
 ChecklyError
  +- InvalidInput         an argument or a connection field that cannot work
- +- ChecklyUnreachable   no complete response: DNS, connection, TLS, proxy, time-out
+ +- ChecklyUnreachable   no complete response: DNS, connection, TLS, proxy, timeout
  +- ChecklyRefused       Checkly responded with an error status (`status`, `message`)
  |   +- ChecklyAuthError     401, 403
  |   +- ChecklyPlanLimit     402

@@ -35,7 +35,7 @@ MAX_REQUESTS: Final = 20
 MAX_SECONDS: Final = 30.0
 SECONDS_PER_REQUEST: Final = 10.0
 MAX_ANALYSES: Final = 2
-"""Root-cause analyses per task: each uses one of the account's quota."""
+"""Root-cause analyses per task: each uses up one of the account's quota."""
 ANALYSIS_REQUESTS: Final = 12
 ANALYSIS_SECONDS: Final = 60.0
 FIRST_ANALYSIS_PAUSE: Final = 2.0
@@ -227,7 +227,7 @@ def _known_or_started(budget: RequestBudget, failed: FailedResult) -> str:
     existing = [fields(each) for each in items(group.get("rootCauseAnalyses"))]
     known = _findings(max(existing, key=lambda each: str(each.get("created_at")), default={}))
     failed.details += known
-    if known or not group or budget.left <= 1:  # what could not be read is not ordered
+    if known or not group or budget.left <= 1:  # no new analysis if the group could not be read
         return ""
     endpoint = endpoints.trigger_root_cause_analysis(failed.kind, failed.error_group)
     return one_line((budget.send(endpoint) or {}).get("id"))

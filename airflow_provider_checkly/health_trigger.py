@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CLASS_PATH: Final = "airflow_provider_checkly.triggers.ChecklyHealthTrigger"
-"""Where Airflow's database says that the class is."""
+"""The class path that Airflow's database stores."""
 MAX_ERROR_BYTES: Final = 16 * 1024
-"""What an event keeps free for all but its checks."""
+"""Bytes of an event that are reserved for everything but its checks."""
 
 
 def health_to_event(result: HealthResult) -> JsonObject:
@@ -81,16 +81,16 @@ def _health(row: object) -> CheckHealth:
 class ChecklyHealthTrigger(BaseTrigger):
     """Wait until checks are healthy or the deadline comes, and report the result in one event.
 
-    All waits of an account look at the same moments, so that one request serves them.
+    All waits of an account poll at the same moments, so one request serves them all.
 
     :param checkly_conn_id: the connection.
     :param deadline: absolute wall-clock time in seconds.
     :param check_ids: the checks; without ids and tags, all of the account.
     :param tags: OR of ANDs.
-    :param healthy: the good words.
+    :param healthy: the statuses that count as healthy.
     :param since: only runs after this time count, in Unix seconds; None: all.
     :param for_seconds: for how long the checks must be healthy.
-    :param poll_interval: seconds between looks.
+    :param poll_interval: seconds between polls.
     :param not_before: when the event may be sent at the earliest, in Unix seconds.
     :param max_hold_seconds: how long it may be held back for that.
     """
@@ -108,7 +108,7 @@ class ChecklyHealthTrigger(BaseTrigger):
     max_hold_seconds: float = 0
 
     def __post_init__(self) -> None:
-        """Prepare what is not stored."""
+        """Set up the state that is not serialized."""
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow does not annotate it
         self.check_ids, self.healthy = list(self.check_ids), sorted(self.healthy)
         self.tags = [list(group) for group in self.tags]
@@ -147,7 +147,7 @@ class ChecklyHealthTrigger(BaseTrigger):
                 return replace(known, late=not known.is_met)
 
     def _pause(self, known: HealthResult) -> float:
-        """Return the seconds until the next look."""
+        """Return the seconds until the next poll."""
         left = max(0.0, self.deadline - time.time())
         ripe = known.missing_seconds if known.count and not known.unhealthy else left
         return min(until_next_tick(self.poll_interval), left, ripe)

@@ -1,4 +1,4 @@
-"""A wait until checks are healthy: which requests a look takes, and for how long they have been healthy."""
+"""A wait until checks are healthy: the requests of a poll, and how long the checks have been healthy."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ log = logging.getLogger(__name__)
 SELECTION_SECONDS: Final = 600.0
 """How long a wait keeps the list of the checks that have its tags."""
 MAX_GAP: Final = 3
-"""Intervals between two looks, above which the checks may have failed in between."""
+"""Two polls that are more intervals apart than this may have missed a failure."""
 NOTABLE_LEAD: Final = 5.0
-"""Seconds by which clocks may differ without a word."""
+"""Seconds by which clocks may differ without a warning."""
 CONFIRM_SECONDS: Final = 60.0
 """How old that list may be when the wait ends: a check may have been added or deactivated meanwhile."""
 
 
 @dataclass(slots=True)
 class HealthWait:
-    """What a wait knows between its looks.
+    """What a wait knows between its polls.
 
-    :param for_seconds: for how long the checks must have been healthy, as far as looks can tell.
-    :param max_gap: seconds between two looks, above which nothing is known of the time between them.
+    :param for_seconds: for how long the checks must have been healthy, as far as polls can tell.
+    :param max_gap: seconds between two polls, above which nothing is known about the time between them.
     :param clock: wall-clock time in seconds.
     :param is_own_time: whether `since` of the requirement is by this machine's clock, and not by Checkly's.
     """
@@ -53,7 +53,7 @@ class HealthWait:
     _looked_at: float = -math.inf
 
     def look(self) -> Reads[HealthResult]:
-        """Look once: one request, and more only to read the list of checks or to confirm a good end.
+        """Poll once: one request, and more only to read the list of checks or to confirm a good end.
 
         :raises NoMatchingChecks: no active check has the tags.
         """
@@ -66,11 +66,11 @@ class HealthWait:
         return self._timed(result)
 
     def interrupt(self) -> None:
-        """Start the duration anew, since a look failed and nothing is known of that time."""
+        """Start the duration anew, since a poll failed and nothing is known about that time."""
         self._healthy_since = None
 
     def _adopt_clock(self, lead: float) -> None:
-        """Convert `since` to Checkly's clock, by which statuses are dated; only once, as time goes on."""
+        """Convert `since` to Checkly's clock, by which statuses are dated; do so only once."""
         since, self.is_own_time = self.requirement.since if self.is_own_time else None, False
         if since is None:
             return

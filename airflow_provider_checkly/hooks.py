@@ -115,7 +115,7 @@ class ChecklyHook(ChecklyStatusHook):
     def start_check_sessions(
         self, target: Target, *, refresh_cache: bool, timeout: float
     ) -> list[JsonObject]:
-        """Start check sessions; whether each requested check runs is left to the caller."""
+        """Start check sessions; the caller must check that each requested check runs."""
         endpoint = endpoints.trigger_check_sessions(
             self.settings.api_version, target.check_ids, target.tags, refresh_cache=refresh_cache
         )

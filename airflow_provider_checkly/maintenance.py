@@ -38,7 +38,7 @@ class ChecklyCreateMaintenanceWindowOperator(BaseOperator):
 
     Checkly then silences alerts or pauses scheduled runs; runs that are triggered go on, silenced. The window
     ends by itself after `max_duration`, should its teardown never run. A retry continues with the window that
-    an earlier try has opened. It returns the id of the window. It needs an API key with the role Read &
+    an earlier try opened. It returns the id of the window. It needs an API key with the role Read &
     Write.
 
     :param silence_tags: silence the alerts of checks and groups with any of these tags. (templated)
@@ -47,7 +47,7 @@ class ChecklyCreateMaintenanceWindowOperator(BaseOperator):
     :param pause_all_checks: pause all scheduled runs of the account.
     :param max_duration: when the window ends by itself, after a minute to seven days.
     :param name: of the window; default: DAG and run. (templated)
-    :param description: of the window; a line that tells the task is added. (templated)
+    :param description: of the window; a line that names the task is added. (templated)
     :param checkly_conn_id: the connection. (templated)
     """
 
@@ -177,7 +177,7 @@ class ChecklyCreateMaintenanceWindowOperator(BaseOperator):
 class ChecklyDeleteMaintenanceWindowOperator(BaseOperator):
     """End a maintenance window at Checkly, for use as a teardown task.
 
-    It succeeds where there is no window any more, or never was one. It needs an API key with the role
+    It succeeds even if the window no longer exists, or never did. It needs an API key with the role
     Read & Write.
 
     :param window_id: the output of the setup task. (templated)
@@ -220,7 +220,7 @@ NO_SCOPE: Final = (
 
 
 def _words(scope: JsonObject) -> str:
-    """Return in words what a window does."""
+    """Return a description of what a window does."""
     effects = {
         "tags": "pauses checks tagged",
         "pauseAllChecks": "pauses all checks",
@@ -255,7 +255,7 @@ def _iso(time: datetime) -> str:
 
 
 def _marker(context: Context) -> str:
-    """Return a line that tells one task instance from all others, whatever its try."""
+    """Return a line that identifies a task instance, whatever its try."""
     ti = context["ti"]
     index = "" if ti.map_index is None or ti.map_index < 0 else f"[{ti.map_index}]"
     return f"Opened by Airflow: DAG {ti.dag_id}, task {ti.task_id}{index}, run {ti.run_id}"[-MAX_MARKER:]

@@ -84,7 +84,7 @@ class ChecklyHeartbeatNotifier(BaseNotifier):
 
 
 def address(connection: Connection) -> str:
-    """Return the ping URL of a connection, in whichever of its fields it is.
+    """Return the ping URL of a connection, whichever of its fields holds it.
 
     Airflow splits a URL that is given as a connection, so that its path becomes `schema`.
 

@@ -51,14 +51,14 @@ class ChecklyRunChecksOperator(BaseRunOperator):
         match. (templated)
     :param all_checks: run every active check of the account.
     :param refresh_cache: let Playwright Check Suites install their dependencies anew.
-    :param wait_for_completion: False: return the sessions as they started, without evaluating the gate.
+    :param wait_for_completion: False: return the sessions as started, without evaluating the gate.
     :param deferrable: wait in the triggerer, without a worker slot.
     :param timeout: seconds (or a timedelta) that the wait may take in one try.
     :param fail_on: which of FAILED, TIMED_OUT, CANCELLED, DEGRADED fail the task; default: all but DEGRADED.
     :param gate: a :class:`airflow_provider_checkly.gate.Gate` with more rules, instead of `fail_on`.
     :param fail_fast: fail within seconds of the first failing session; the others run on at Checkly.
     :param on_no_match: "fail" or "skip" if no check matches.
-    :param soft_fail: skip instead of failing, on a failing status and on the time-out.
+    :param soft_fail: skip instead of failing, on a failing status and on the timeout.
     :param cancel_on_kill: cancel unfinished sessions when a user ends the task or its time is up; Checkly
         stops Playwright Check Suites only.
     :param reattach: on Airflow 3.3+, let a retry continue with the sessions of a try that was cut off.
@@ -109,14 +109,14 @@ class ChecklyRunTestSessionOperator(BaseRunOperator):
         variable, "connection:CONN_ID" for the password of a connection. Checkly never shows them.
     :param retry_strategy: as in Checkly's API, e.g. `{"type": "FIXED", "maxRetries": 2}`.
     :param refresh_cache: let Playwright Check Suites install their dependencies anew.
-    :param wait_for_completion: False: return the session as it started, without evaluating the gate.
+    :param wait_for_completion: False: return the session as started, without evaluating the gate.
     :param deferrable: wait in the triggerer, without a worker slot.
     :param timeout: seconds (or a timedelta) that the wait may take in one try.
     :param fail_on: which of FAILED, TIMED_OUT, CANCELLED, DEGRADED fail the task; default: all but DEGRADED.
     :param gate: a :class:`airflow_provider_checkly.gate.Gate` with more rules, instead of `fail_on`.
     :param fail_fast: has no effect with a single session.
     :param on_no_match: "fail" or "skip" if no check matches.
-    :param soft_fail: skip instead of failing, on a failing status and on the time-out.
+    :param soft_fail: skip instead of failing, on a failing status and on the timeout.
     :param cancel_on_kill: cancel the session when a user ends the task or its time is up; Checkly stops
         Playwright runs only.
     :param reattach: on Airflow 3.3+, let a retry continue with the session of a try that was cut off.
@@ -204,7 +204,7 @@ def _session_name(context: Context) -> str:
 
 
 def _metadata(context: Context) -> dict[str, str]:
-    """Return what Checkly shows beside a test session: where in Airflow it comes from."""
+    """Return what Checkly shows next to a test session: where in Airflow it comes from."""
     ti = context["ti"]
     page = getattr(ti, "log_url", None)
     return {

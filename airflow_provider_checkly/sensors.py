@@ -108,8 +108,8 @@ class ChecklyCheckStatusSensor(BaseHealthSensor):
     """Wait until checks are healthy by their scheduled runs; it starts nothing and alerts nobody.
 
     A check that never ran, that does not exist or that is deactivated is not healthy; the log names it. Tags
-    and `all_checks` mean active checks only. It returns what it knows of each check (healthy ones are left
-    out above 48 KiB). An API key with the role Read Only will do. All deferred sensors of an account share
+    and `all_checks` mean active checks only. It returns what it knows about each check (without healthy ones
+    above 48 KiB). An API key with the role Read Only will do. All deferred sensors of an account share
     one request per `poke_interval`.
 
     :param check_ids: UUIDs of checks. (templated)
@@ -123,7 +123,7 @@ class ChecklyCheckStatusSensor(BaseHealthSensor):
         not in reschedule mode.
     :param deferrable: wait in the triggerer, without a worker slot; `mode` then has no effect.
     :param mode: "poke" or "reschedule", as in Airflow's sensors.
-    :param poke_interval: seconds (or a timedelta) between looks.
+    :param poke_interval: seconds (or a timedelta) between polls.
     :param checkly_conn_id: the connection. (templated)
     """
 

@@ -1,4 +1,4 @@
-"""One request for all that ask the same in a triggerer: a thousand waits cost as many requests as one."""
+"""Share one request among all waits in a triggerer that need it: a thousand cost as much as one."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ RETRY_SECONDS: Final = 50.0
 KEEP_SECONDS: Final = 60.0
 MAX_AGE_SECONDS: Final = 5.0
 WAKE_AT_ONCE: Final = 20
-"""Waits that go on in one step of the event loop; each takes 50 microseconds to a millisecond."""
+"""Waits that resume in one step of the event loop; each takes 50 microseconds to a millisecond."""
 MAX_SPREAD_SECONDS: Final = 1.0
 
 
 @dataclass(eq=False, slots=True)
 class _Answer:
-    """A request under way, or its answer.
+    """A request in progress, or its answer.
 
-    :param request: has its own task, so that no wait that ends takes it along.
-    :param at: monotonic time of the answer, None while it is under way.
+    :param request: runs in its own task, so a wait that ends does not cancel it.
+    :param at: monotonic time of the answer, None while the request is in progress.
     :param turns: of those that wait for it.
     """
 
@@ -83,7 +83,7 @@ async def _shared(hook: ChecklyBaseHook, endpoint: Endpoint[Any], max_age: float
 
 
 async def _wake(answer: _Answer) -> None:
-    """Let those that wait for an answer go on, some at a time."""
+    """Resume the waits for an answer, a few at a time."""
     await asyncio.wait({answer.request})
     answer.at = time.monotonic()
     while answer.turns:
@@ -105,14 +105,14 @@ def _forget_later(
 
 
 def max_age(interval: float) -> float:
-    """Return how old an answer may be for looks at an interval: half of it, but at most some seconds."""
+    """Return how old an answer may be for polls at an interval: half of that, but at most a few seconds."""
     return min(MAX_AGE_SECONDS, interval / 2)
 
 
 def until_next_tick(interval: float) -> float:
-    """Return the seconds until all waits with this interval look again: at multiples of it.
+    """Return the seconds until all waits with this interval poll again: at multiples of it.
 
-    They go on a little after one another, within a second, so that they do not block the event loop.
+    They are spread over at most a second, which keeps the event loop free.
     """
     spread = random.uniform(0, min(MAX_SPREAD_SECONDS, interval / 10))  # noqa: S311 - no secret
     return interval - time.time() % interval + spread

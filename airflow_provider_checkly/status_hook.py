@@ -1,4 +1,4 @@
-"""The part of the hook that says how checks are doing, and keeps them quiet."""
+"""The part of the hook for the health of checks, and for maintenance windows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class ChecklyStatusHook(ChecklyBaseHook):
-    """Read how checks are doing now and did in the past; open and close maintenance windows."""
+    """Read the current and past health of checks; open and close maintenance windows."""
 
     def run_reads(self, steps: Reads[T], retry_seconds: float = RETRY_SECONDS) -> T:
         """Send requests that belong together over one connection.

@@ -38,17 +38,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CLASS_PATH: Final = "airflow_provider_checkly.triggers.ChecklyCheckStatusTrigger"
-"""Where Airflow's database says that the class is."""
+"""The class path that Airflow's database stores."""
 SETTLE_SECONDS: Final = 3.0
-"""How long an event may be on its way to Airflow's database."""
+"""How long an event may take to reach Airflow's database."""
 STORE_KEY: Final = "checkly_statuses"
 REMIND_SECONDS: Final = 600.0
-"""How often the same trouble is logged, as long as it lasts."""
+"""How often the same error is logged while it lasts, in seconds."""
 
 
 @dataclass(slots=True)
 class Trouble:
-    """What went wrong last: a wrong key is logged once in a while, and not at every look."""
+    """The last error: a wrong key is logged once in a while, not at every poll."""
 
     _kind: object = None
     _logged_at: float = -math.inf
@@ -68,7 +68,7 @@ class Trouble:
         )
 
     def over(self) -> None:
-        """Log that a look succeeded, after one that did not."""
+        """Log that a poll succeeded, after one that failed."""
         if self._kind is not None:
             log.info("The check statuses at Checkly can be read again.")
         self._kind = None
@@ -76,7 +76,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class StatusSnapshot:
-    """What a shared poll hands to watchers."""
+    """What a shared poll passes on to watchers."""
 
     statuses: AccountStatuses
     settings: Settings
@@ -87,16 +87,16 @@ class ChecklyCheckStatusTrigger(BaseEventTrigger):
     """Send an event for each check that becomes failing, degraded or passing; for an `AssetWatcher` (3.0+).
 
     The payload holds `check_id`, `name`, `status`, `previous_status`, `location`, `result_id`, `link` and
-    `updated_at`. The first look causes no events. On Airflow 3.3+, all watchers of a connection share one
+    `updated_at`. The first poll causes no events. On Airflow 3.3+, all watchers of a connection share one
     request per interval, and what was seen survives restarts; before, changes during a restart are missed.
-    A watcher never ends: errors are logged, also a wrong key, and the next look comes an interval later. What
-    was seen is kept per asset, connection and choice of checks: with another choice, the first look is new.
+    A watcher never ends: errors are logged, even a wrong key, and the next poll comes an interval later. What
+    was seen is kept per asset, connection and choice of checks; a new choice starts with a first poll again.
 
     :param check_ids: UUIDs of checks.
     :param tags: a list means AND, a list of lists OR of ANDs; `!tag` negates; read every ten minutes.
     :param all_checks: every check of the account.
     :param to: the statuses that are events, from `failing` (the default), `degraded` and `passing`.
-    :param poll_interval: seconds between looks.
+    :param poll_interval: seconds between polls.
     :param checkly_conn_id: the connection.
     :raises InvalidInput: not exactly one of ids, tags and all, or an unknown word.
     """
@@ -135,13 +135,13 @@ class ChecklyCheckStatusTrigger(BaseEventTrigger):
 
     @classmethod
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[StatusSnapshot]:
-        """Yield the statuses of all checks, at every interval, for ever."""
+        """Yield the statuses of all checks, at every interval, forever."""
         hook, interval, trouble = ChecklyHook(kwargs["checkly_conn_id"]), kwargs["poll_interval"], Trouble()
         while True:
             try:
                 statuses = await shared_reads(hook, _all_statuses(), max_age(interval))
                 snapshot = StatusSnapshot(statuses, await hook.load_settings())
-            except Exception as error:  # noqa: BLE001 - a watcher that ends is started again at once, for ever
+            except Exception as error:  # noqa: BLE001 - a watcher that ends is started again at once, forever
                 trouble.report(error)
             else:
                 trouble.over()
@@ -156,7 +156,7 @@ class ChecklyCheckStatusTrigger(BaseEventTrigger):
         async for snapshot in shared_stream:
             try:
                 payloads = await self._payloads(snapshot)
-            except Exception as error:  # noqa: BLE001 - a watcher that ends is started again at once, for ever
+            except Exception as error:  # noqa: BLE001 - a watcher that ends is started again at once, forever
                 trouble.report(error)
                 continue
             trouble.over()
@@ -170,10 +170,10 @@ class ChecklyCheckStatusTrigger(BaseEventTrigger):
             yield event
 
     async def _payloads(self, snapshot: StatusSnapshot) -> list[JsonObject]:
-        """Take in a look; return the payloads of its events.
+        """Record a poll; return the payloads of its events.
 
-        What was seen is stored at a later look: by then its events are in Airflow's database. Stored at once,
-        events would be lost with a triggerer that is killed within a second. The first look has no events.
+        What was seen is stored at a later poll, when its events are in Airflow's database. If it were stored
+        at once, a triggerer that is killed within a second would lose events. The first poll has no events.
         """
         if not self._is_recalled:
             await self._recall()

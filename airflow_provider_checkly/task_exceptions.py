@@ -61,7 +61,7 @@ class ChecksFailed(exceptions.ChecksFailed, AirflowFailException):
 
 
 class SensorTimedOut(exceptions.ChecksTimedOut, AirflowSensorTimeout):
-    """A sensor's time-out, which Airflow does not retry."""
+    """A sensor's timeout, which Airflow does not retry."""
 
 
 NOT_RETRIED: Final[dict[type[ChecklyError], type[ChecklyError]]] = {

@@ -65,7 +65,7 @@ class ChecklySessionTrigger(BaseTrigger):
     cancel_on_kill: bool = False
 
     def __post_init__(self) -> None:
-        """Prepare what is not stored."""
+        """Set up the state that is not serialized."""
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow does not annotate it
         self.session_ids = events.unpack_ids(self.session_ids)
         self.logged_ids = list(self.logged_ids)

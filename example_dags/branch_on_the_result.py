@@ -1,6 +1,6 @@
 """Branch: publish, roll back or call for help, by the outcome in XCom `gate`.
 
-XCom `gate` exists after every end of the task, so the branch also works after a time-out or an error.
+XCom `gate` exists after every end of the task, so the branch also works after a timeout or an error.
 """
 
 from __future__ import annotations

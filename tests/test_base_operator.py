@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @pytest.mark.usefixtures("_defers_at_once")
 @pytest.mark.parametrize("words", ["Trigger timeout", "Trigger/execution timeout"], ids=["3", "2.11"])
 def test_airflow_s_own_time_out(words: str) -> None:
-    """It comes where no triggerer runs; it is a time-out as ours, and `soft_fail` skips on it."""
+    """It comes where no triggerer runs; it is a timeout as ours, and `soft_fail` skips on it."""
     with pytest.raises(ChecksTimedOut, match="triggerer") as caught:
         run_checks(tags="smoke").resume_execution("__fail__", {"error": words}, context())
     assert not isinstance(caught.value, AirflowFailException)

@@ -148,7 +148,7 @@ def test_soft_fail_does_not_skip_on_an_error(way: Callable[..., Any], checkly: E
 
 @every_way
 def test_our_deadline(way: Callable[..., Any]) -> None:
-    """A time-out is told apart from a check that timed out at Checkly, and `soft_fail` skips on it."""
+    """A timeout is told apart from a check that timed out at Checkly, and `soft_fail` skips on it."""
     with pytest.raises(ChecksTimedOut, match="1 of 1 session had not ended at the deadline") as caught:
         way(NEVER_ENDS, timeout=1)
     assert "TIMED_OUT" not in str(caught.value)

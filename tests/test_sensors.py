@@ -173,7 +173,7 @@ def resume(task: ChecklyCheckSessionSensor, error: str) -> None:
 
 @pytest.mark.parametrize("words", ["Trigger timeout", "Trigger/execution timeout"], ids=["3", "2.11"])
 def test_airflow_s_own_time_out(words: str) -> None:
-    """It is a time-out on every version, and `soft_fail` skips on it."""
+    """It is a timeout on every version, and `soft_fail` skips on it."""
     with pytest.raises(AirflowSensorTimeout, match="triggerer"):
         resume(sensor("{{ x }}"), words)
     for skips in ("soft_fail", "never_fail"):

@@ -142,7 +142,7 @@ def test_a_try_after_an_unclear_trigger_starts_anew(
 
 @pytest.mark.usefixtures("_defers_at_once")
 def test_the_deadline(checkly: Emulator) -> None:
-    """A requested check of a running session may still run, so the time-out is what is reported."""
+    """A requested check of a running session may still run, so the timeout is what is reported."""
     ti = TaskInstance()
     with pytest.raises(ChecksTimedOut):
         run(task(check_ids=[PASSES, NEVER_ENDS], timeout=1, deferrable=True), context(ti))

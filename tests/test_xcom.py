@@ -245,7 +245,7 @@ def assert_told(ti: TaskInstance, outcome: str, error: Exception | None) -> None
 def test_after_a_deferral_without_an_event(
     kind: type[Any], words: str, outcome: str, error: type[Exception], *, soft_fail: bool
 ) -> None:
-    """`soft_fail` skips on a time-out, but not after an error."""
+    """`soft_fail` skips on a timeout, but not after an error."""
     which = {"tags": "smoke"} if kind is ChecklyRunChecksOperator else {"check_session_ids": PASSES}
     task, ti = kind(task_id="task", soft_fail=soft_fail, **which), TaskInstance()
     skips = soft_fail and outcome == "timed_out"

@@ -51,7 +51,7 @@ class VirtualClock:
         end = self.ahead + seconds
         while True:
             self._set_forward(min(end - self.ahead, _seconds_to_next_timer()))
-            for _ in range(3):  # time-outs that are due by now come first
+            for _ in range(3):  # timeouts that are due by now come first
                 await REAL_ASYNC_SLEEP(0)
             if self.ahead >= end:
                 return

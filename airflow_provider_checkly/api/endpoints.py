@@ -116,7 +116,7 @@ def _refusal(response: Response) -> JsonObject:
 
 
 def _is_foreign(response: Response, refusal: JsonObject) -> bool:
-    """Return whether somebody else refuses a request, who says nothing about key, plan and checks."""
+    """Return whether another server refuses a request; that says nothing about key, plan and checks."""
     return not refusal and response.status in range(400, 500) and response.status not in FROM_ANYBODY
 
 

@@ -1,4 +1,4 @@
-"""What both transports take from outside: proxies and trusted certificates."""
+"""What both transports take from the environment: proxies and trusted certificates."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def proxy_for(url: str) -> str | None:
         is_valid = False
     if not is_valid:
         raise _unusable(f"The URL of the proxy is not valid; {PROXY_VARIABLES}")
-    if parts.username and parts.password is None:  # requests would leave the name out
+    if parts.username and parts.password is None:  # requests would omit the name
         return proxy.replace("@", ":@", 1)
     return proxy
 

@@ -43,5 +43,5 @@ def update(window_id: int, body: JsonObject) -> Endpoint[JsonObject]:
 
 
 def delete(window_id: int) -> Endpoint[None]:
-    """`DELETE /v1/maintenance-windows/{id}`: end a window; a repeat is answered 404."""
+    """`DELETE /v1/maintenance-windows/{id}`: end a window; Checkly answers a repeat with 404."""
     return Endpoint(Request("DELETE", _where(window_id)), _read_nothing)

@@ -36,7 +36,7 @@ FAIL_FAST_WAIT: Final = 5
 NOT_FOUND_GRACE: Final = 10.0
 """Seconds: after a 404 this soon, the session may not be visible everywhere yet."""
 LAST_LOOK_SECONDS: Final = 60.0
-"""Time for the last look at the deadline; many waits may reach it together, on one budget."""
+"""Time for the last read at the deadline; many waits may reach it together, on one budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,8 @@ class WaitResult:
     """What a wait found.
 
     :param ids: the sessions that were waited for.
-    :param sessions: the last known state of each session; None if an event was too small to carry them, so
-        that they must be read again.
+    :param sessions: the last known state of each session; None if an event was too small to carry them and
+        they must be read again.
     :param unfinished: ids of the sessions that had not ended.
     :param late: whether our deadline ended the wait.
     :param error: the error that ended the wait.

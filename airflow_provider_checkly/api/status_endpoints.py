@@ -1,4 +1,4 @@
-"""Endpoints that say how checks are doing: the list of checks, their statuses, and their past."""
+"""Endpoints for the health of checks: the list of checks, their statuses, and their past."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PAGE_SIZE: Final = 100
 MAX_ANALYTICS_IDS: Final = 100
 MAX_READS: Final = 3
-"""How often a list is read that changes meanwhile."""
+"""How many times a list is read if it changes meanwhile."""
 CONTENT_RANGE: Final = re.compile(r"(?:\w+ )?\d+-\d+/(\d+)")
 NOT_FOUND: Final = 404
 
@@ -48,7 +48,7 @@ class Page:
 
 
 def objects(response: Response) -> list[JsonObject]:
-    """Return the objects of a list; null entries, which Checkly documents for statuses, are left out."""
+    """Return the objects of a list; null entries, which Checkly documents for statuses, are omitted."""
     return [each for each in _entries(response) if each is not None]
 
 

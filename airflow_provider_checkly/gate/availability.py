@@ -1,4 +1,4 @@
-"""Analytics of checks -> whether they were available and quick enough in a period. Pure, as all of `gate`."""
+"""Analytics of checks -> whether they were available and quick enough in a period. Pure, like `gate`."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Evaluation:
     :param checks: worst first; those that have not ended and those that did not run are among them.
     :param error: why the gate did not pass; None if it passed.
     :param excluded: ids of the requested checks that did not run because of the tags.
-    :param left_out: how many checks `checks` leaves out.
+    :param left_out: how many checks `checks` omits.
     :param passed_text: the message of a gate that passed.
     """
 

@@ -1,4 +1,4 @@
-"""Statuses of checks -> how healthy each check is. Pure, as all of `gate`."""
+"""Statuses of checks -> how healthy each check is. Pure, like all of `gate`."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from airflow_provider_checkly.api.http import Json, JsonObject
 
 HealthWord: TypeAlias = Literal["passing", "degraded", "failing"]
-"""Checkly's words; `unknown` is ours, for a check of which its status says neither."""
+"""Checkly's words; `unknown` is ours, for a check whose status is unclear."""
 HEALTH_WORDS: Final[tuple[HealthWord, ...]] = ("passing", "degraded", "failing")
 UNKNOWN: Final = "unknown"
 BEST_FIRST: Final = ("passing", "degraded", UNKNOWN, "failing")
 MAX_ROWS: Final = 500
 """Checks that a result describes, the unhealthy ones first; an event and XCom hold fewer."""
 MAX_GOOD_ROWS: Final = 20
-"""Healthy ones among them, as long as others are not: looks are frequent."""
+"""Healthy ones among them, while others are not: polls are frequent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ class CheckHealth:
 class HealthResult:
     """What a wait for healthy checks found.
 
-    :param checks: those that are not healthy first; some are left out where there are many.
-    :param count: how many checks were looked at.
+    :param checks: those that are not healthy first; if there are many, some are omitted.
+    :param count: how many checks were examined.
     :param unhealthy: how many of them are not healthy.
     :param missing_seconds: for how much longer all of them must stay healthy.
     :param late: whether our deadline ended the wait.
@@ -83,7 +83,7 @@ class HealthResult:
 class Requirement:
     """What counts as healthy.
 
-    :param healthy: the good words.
+    :param healthy: the statuses that count as healthy.
     :param since: only runs after this time of Checkly's clock count, in Unix seconds; None: all.
     """
 
@@ -98,7 +98,7 @@ class Requirement:
 
 
 def status_word(status: Mapping[str, Json]) -> str:
-    """Return `passing`, `degraded`, `failing`, or `unknown` where the status leaves a doubt."""
+    """Return `passing`, `degraded`, `failing`, or `unknown` if the status is unclear."""
     if status.get("hasFailures") is True or status.get("hasErrors") is True:
         return "failing"
     if status.get("hasFailures") is not False or status.get("hasErrors") is not False:
@@ -111,7 +111,7 @@ def status_word(status: Mapping[str, Json]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AccountStatuses:
-    """The statuses of all checks of an account, prepared once for all that wait; ids are in lower case.
+    """The statuses of all checks of an account, prepared once for all waits; ids are in lower case.
 
     :param by_id: as Checkly returned them.
     :param words: the status word of each check.

@@ -57,7 +57,7 @@ class Gate:
         self._refuse_contradictions()
 
     def _set(self, field: str, words: Iterable[str]) -> None:
-        """Keep words in one order, so that a DAG is serialized the same each time it is parsed."""
+        """Keep words in one order: a DAG must be serialized the same each time it is parsed."""
         object.__setattr__(self, field, tuple(words))
 
     def _refuse_contradictions(self) -> None:
@@ -95,7 +95,7 @@ class Gate:
         return passed >= needed or math.isclose(passed, needed)  # 0.1 is not exact
 
     def only_warns(self, check_id: str, name: str, tags: Collection[str] = ()) -> bool:
-        """Return whether the failure of a check is only a warning; a UUID is never taken as a name."""
+        """Return whether the failure of a check is only a warning; a UUID is never treated as a name."""
         is_named = any(_means(entry, check_id, name) for entry in self.warn_only)
         return is_named or not set(self.warn_only_tags).isdisjoint(tags)
 

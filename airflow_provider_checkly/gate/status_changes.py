@@ -1,4 +1,4 @@
-"""Which changes of checks are events for a watcher, and what it must remember. Pure, as all of `gate`."""
+"""Which changes of checks are events for a watcher, and what it must remember. Pure, like all of `gate`."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ REMEMBERED: Final = ("degraded", "failing", UNKNOWN)
 class StatusMemory:
     """What a watcher knows of its checks.
 
-    :param not_passing: the status of each check that does not pass; all others are taken to pass, so that the
-        memory of a large account stays small.
-    :param has_baseline: whether there was a first look; it causes no events.
+    :param not_passing: the status of each check that does not pass; all others are assumed to pass, which
+        keeps the memory of a large account small.
+    :param has_baseline: whether the first poll has been recorded; it causes no events.
     """
 
     not_passing: dict[str, str] = field(default_factory=dict)
@@ -42,13 +42,13 @@ class StatusMemory:
         return cls()
 
     def to_json(self) -> JsonObject:
-        """Return what is to be stored."""
+        """Return what to store."""
         return {"version": MEMORY_VERSION, "not_passing": dict(self.not_passing)}
 
     def changes(
         self, statuses: AccountStatuses, check_ids: Iterable[str] | None, to: Collection[str]
     ) -> list[tuple[str, str, str]]:
-        """Take in a look; return check id, status before and status now of each change that is an event.
+        """Record a poll; return check id, status before and status now of each change that is an event.
 
         A check without a status, or with one that cannot be read, keeps its last one. The first run of a new
         check is an event only if it does not pass.

@@ -30,9 +30,9 @@ OPERATORS: Final = (
     "ChecklyCheckStatusSensor",
     "ChecklyAvailabilityOperator",
 )
-"""What Airflow 3.4 shows the tab on; classes derived from these have other names, and no tab."""
+"""The classes that Airflow 3.4 shows the tab for; subclasses have other names, and no tab."""
 TAG: Final = "checkly"
-"""What a DAG is tagged with to have its tab on Airflow 3.4; a DAG does not say which operators it holds."""
+"""The tag that gives a DAG the tab on Airflow 3.4; a DAG does not say which operators it holds."""
 PAGES: Final[Mapping[str, Mapping[str, list[str]]]] = {
     "task_instance": {"operator_name": [*OPERATORS]},
     "task": {"operator_name": [*OPERATORS]},
@@ -48,7 +48,7 @@ class ChecklyPlugin(AirflowPlugin):
 
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override] # it can be written to, too
-        """Return the static files; their path holds the version, so that no browser mixes two of them."""
+        """Return the static files; their path holds the version, so no browser mixes two versions."""
         if not self.react_apps:
             return []
         from fastapi import FastAPI  # noqa: PLC0415
@@ -81,4 +81,4 @@ def _root_path() -> str:
 
 
 plugin = ChecklyPlugin if AIRFLOW_V_3_1_PLUS else None
-"""The entry point: older versions of Airflow pass over what is not a plugin."""
+"""The entry point; older versions of Airflow ignore what is not a plugin."""

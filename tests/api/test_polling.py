@@ -196,7 +196,7 @@ def test_the_last_look_is_at_the_deadline_and_covers_all() -> None:
 
 
 def test_last_looks_that_are_rate_limited_end_within_a_minute() -> None:
-    """Airflow's own time-out comes five minutes after the deadline, and loses what is known."""
+    """Airflow's own timeout comes five minutes after the deadline, and loses what is known."""
     checkly = Driver((A, B, C), deadline=0)
     checkly.answer(exceptions.ChecklyRateLimited("429", status=429), after=20)
     assert checkly.last.retry_seconds == 40
