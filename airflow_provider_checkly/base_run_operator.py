@@ -48,7 +48,8 @@ ON_KILL_SECONDS: Final = CANCEL_SECONDS + 0.5
 class BaseRunOperator(BaseSessionOperator):
     """Start sessions, wait for them, and cancel them when the task is killed: what both operators share.
 
-    `ChecklyRunChecksOperator` documents the arguments.
+    `ChecklyRunChecksOperator` documents the arguments. One for both operators belongs here, one for a single
+    operator in `operators`.
     """
 
     def __init__(

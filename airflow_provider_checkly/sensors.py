@@ -109,7 +109,7 @@ class ChecklyCheckStatusSensor(BaseHealthSensor):
 
     A check that never ran, that does not exist or that is deactivated is not healthy; the log names it. Tags
     and `all_checks` mean active checks only. It returns what it knows about each check (without healthy ones
-    above 48 KiB). An API key with the role Read Only will do. All deferred sensors of an account share
+    above 48 KiB). An API key with the role Read Only suffices. All deferred sensors of an account share
     one request per `poke_interval`.
 
     :param check_ids: UUIDs of checks. (templated)

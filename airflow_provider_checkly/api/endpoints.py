@@ -1,6 +1,7 @@
 """One short function per endpoint of Checkly: arguments -> Request, Response -> value.
 
-A new endpoint needs a function here; `hook.send(endpoint)` calls it.
+A new endpoint needs a function here, or in `status_endpoints` (health of checks) or `maintenance_endpoints`;
+`hook.send(endpoint)` calls it.
 """
 
 from __future__ import annotations
