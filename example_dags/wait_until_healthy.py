@@ -1,7 +1,7 @@
-"""Health: load only while production is healthy by its own scheduled runs; nothing is started, nobody is alerted.
+"""Health: load only while production is healthy by its own scheduled runs; nothing starts and nobody is alerted.
 
-An API key with the role Read Only is enough. After a deployment, add `fresh=True`: the status is still the one
-from before.
+An API key with the role Read Only is enough. After a deployment, add `fresh=True`: the status is still the
+one from before.
 """
 
 from __future__ import annotations
