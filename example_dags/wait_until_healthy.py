@@ -1,4 +1,4 @@
-"""Health: load only while production is healthy by its own scheduled runs; nothing starts and nobody is alerted.
+"""Health: load only while production is healthy by its scheduled runs; it starts nothing and alerts nobody.
 
 An API key with the role Read Only is enough. After a deployment, add `fresh=True`: the status is still the
 one from before.

@@ -35,7 +35,7 @@ checks in FILE:
   timeline  the status by seconds after the start, for /v1/check-statuses: passing, failing or degraded;
             a check without one has never run until it is triggered
   every     seconds between scheduled runs, which keep the status fresh; 0 for those of the timeline only
-  availability  what /v1/reporting says in percent, if not what follows from the runs
+  availability  percentage for /v1/reporting, instead of the one that follows from the runs
   also: checkType, groupTags, activated, locations, attempts
 
 controls, without a key:
@@ -48,7 +48,7 @@ controls, without a key:
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults, and the examples as they are written."""
+    """Show defaults, and the examples as they are written."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

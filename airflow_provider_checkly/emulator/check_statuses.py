@@ -55,7 +55,7 @@ UNTIMED: Final = ("HEARTBEAT", "ICMP")
 
 
 class CheckRun(NamedTuple):
-    """A run that made the status of a check; `sequence_id` is None for a scheduled one.
+    """A run that set the status of a check; `sequence_id` is None for a scheduled one.
 
     `at` is its end in Unix seconds.
     """
@@ -74,7 +74,7 @@ class CheckRun(NamedTuple):
 
     @property
     def status(self) -> Status:
-        """Return the status that it made."""
+        """Return the status that it set."""
         return STATUS_OF[self.outcome]
 
 
@@ -87,7 +87,7 @@ def find_check(model: Model, request: web.Request, name: str = "checkId") -> Che
 
 
 class Statuses:
-    """What the runs of checks come to: scripted by timelines, set by hand, or left by check sessions."""
+    """The results of the runs of checks: scripted by timelines, set by hand, or left by check sessions."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -213,7 +213,7 @@ class CheckStatuses:
         return web.json_response([self._report_json(check, since, until) for check in chosen])
 
     async def analytics(self, request: web.Request) -> web.Response:
-        """Answer with availability and response times of some checks; unknown ids are left out."""
+        """Answer with availability and response times of some checks; unknown ids are omitted."""
         days = ANALYTICS_DAYS[Query(request).word("quickRange", [*ANALYTICS_DAYS]) or "last24Hours"]
         given = Fields(await read_json(request)).required("checkIds")
         if not (isinstance(given, list) and 1 <= len(given) <= MAX_ANALYTICS and all(map(is_uuid, given))):
@@ -225,7 +225,7 @@ class CheckStatuses:
         )
 
     def _analytics_json(self, check: Check, since: float, until: float) -> dict[str, JSON]:
-        """Return the analytics of a check: null without runs; not each type has response times."""
+        """Return the analytics of a check: null without runs; not every type has response times."""
         report = self._report_json(check, since, until)["aggregate"]
         if not isinstance(report, dict):
             raise TypeError("an aggregate is an object")

@@ -36,7 +36,7 @@ CheckType: TypeAlias = Literal[
 ]
 # How every run of a check ends; "never" stays unfinished until it is cancelled.
 Outcome: TypeAlias = Literal["passed", "failed", "degraded", "timed_out", "cancelled", "never"]
-# What the results of a check come to.
+# The outcome of the results of a check.
 Status: TypeAlias = Literal["passing", "failing", "degraded"]
 
 
@@ -58,7 +58,7 @@ SCREENSHOT: Final = Asset("screenshot", "failed.png", "image/png", "test-results
 LAST_PAGE: Final = Asset("screenshot", "failed.png", "image/png")
 CAPTURE: Final = Asset("pcap", "capture.pcap", "application/vnd.tcpdump.pcap")
 
-# Playwright colours its messages, also where nobody sees the colours.
+# Playwright colours its messages, even where nobody sees the colours.
 RED, GREEN, DIM, PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[2m", "\x1b[39m"
 NOT_VISIBLE: Final = (
     f"Error: {DIM}expect({PLAIN}{RED}locator{PLAIN}{DIM}).{PLAIN}toBeVisible{DIM}(){PLAIN} failed\n\n"
@@ -208,10 +208,10 @@ class Check:
     """A check of the emulated account; bad values raise BadChecks.
 
     `seconds` is how long a run takes before `--speed` divides it; `attempts` counts the failed tries before
-    the final one. `timeline` scripts its status: what its scheduled runs come to, by seconds after the start,
+    the final one. `timeline` scripts the results of its scheduled runs, by seconds after the start,
     as in `[[0, "passing"], [60, "failing"], [90, "passing"]]`; `speed` divides them too. Each step is a run,
     and with `every` there is one more every so many seconds. A check without a timeline runs only when it is
-    triggered. `availability` is what a report says of it in percent, else it follows from its runs. The other
+    triggered. `availability` is the percentage in its report; by default it follows from its runs. The other
     names are those of Checkly's API.
     """
 

@@ -1,4 +1,4 @@
-"""The default checks: what an emulator has that was given none, with ids that never change.
+"""The default checks of an emulator that is given none; their ids never change.
 
 Two tags are made for gates: every check of `deploy-gate` passes, after 6 to 20 seconds; `deploy-gate-broken`
 has one more, which fails. Beware of a trigger without a target: one of the suites never ends. The heartbeat

@@ -44,7 +44,7 @@ DEFAULT_KEY: Final = "cu_emulator"
 DEFAULT_ACCOUNT: Final = "acc00000-0000-4000-8000-000000000001"
 # How many clients may connect in the same instant.
 BACKLOG: Final = 4096
-# How long the end waits for answers under way; aiohttp takes 0 for "for ever".
+# How long the end waits for answers in progress; aiohttp treats 0 as no limit.
 SHUTDOWN_SECONDS: Final = 0.01
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 
@@ -150,7 +150,7 @@ class Emulator:
         self._controls.faults.add(Fault(**fault))
 
     def set_status(self, check_id: str, status: Status) -> None:
-        """Let a check run now, to that status, which it keeps until the next step of its timeline."""
+        """Let a check run now, with that status, which it keeps until the next step of its timeline."""
         check = self.model.find_check(check_id)
         if check is None:
             raise ValueError(f"There is no check {check_id}.")

@@ -39,12 +39,12 @@ class ErrorGroup:
 
     @property
     def first_seen(self) -> float:
-        """Return when the error came up, in Unix seconds."""
+        """Return when the error first occurred, in Unix seconds."""
         return min(result.stopped_at for result in self.results)
 
     @property
     def last_seen(self) -> float:
-        """Return when the error was last met, in Unix seconds."""
+        """Return when the error last occurred, in Unix seconds."""
         return max(result.stopped_at for result in self.results)
 
 
@@ -69,7 +69,7 @@ class ErrorGroups:
     _gone: set[str] = field(default_factory=set)
 
     def all(self, scope: Scope) -> list[ErrorGroup]:
-        """Return the error groups of one kind of session, the last met first."""
+        """Return the error groups of one kind of session, the most recent first."""
         seen: dict[str, list[tuple[Check, Result, str]]] = {}
         for check, result, environment in self._results(scope):
             for group_id in error_group_ids(scope, check, result):
@@ -78,7 +78,7 @@ class ErrorGroups:
         return sorted(groups, key=lambda group: group.last_seen, reverse=True)
 
     def listed(self, scope: Scope) -> list[ErrorGroup]:
-        """Return those that were not archived for ever."""
+        """Return those that are not archived forever."""
         return [group for group in self.all(scope) if group.id not in self._gone]
 
     def find(self, scope: Scope, group_id: str) -> ErrorGroup | None:
@@ -86,11 +86,11 @@ class ErrorGroups:
         return next((group for group in self.all(scope) if group.id == group_id), None)
 
     def is_archived(self, group: ErrorGroup) -> bool:
-        """Return whether a group is archived: for ever, or because it was not met since."""
+        """Return whether a group is archived: forever, or because it has not occurred since."""
         return group.id in self._gone or self._archived_at.get(group.id, 0) >= group.last_seen
 
     def archive(self, group: ErrorGroup, *, until_next: bool | None, for_ever: bool | None) -> None:
-        """Archive a group or bring it back; None changes nothing."""
+        """Archive or restore a group; None changes nothing."""
         if until_next is not None:
             self._archived_at[group.id] = self.model.clock() if until_next else 0
         if for_ever is not None:
@@ -171,7 +171,7 @@ class ErrorGroupRoutes:
         return web.json_response(self._json(self._group(request)))
 
     async def patch(self, request: web.Request) -> web.Response:
-        """Archive an error group, or bring it back."""
+        """Archive or restore an error group."""
         fields = await read_fields(request)
         until_next, for_ever = (
             fields.flag(name) if name in fields.values else None
@@ -193,7 +193,7 @@ class ErrorGroupRoutes:
         return web.json_response({"id": analysis.id, "status": "PENDING"}, status=202)
 
     async def find_analysis(self, request: web.Request) -> web.Response:
-        """Answer with an analysis: 202 while it is being made, 200 when it is done."""
+        """Answer with an analysis: 202 while it is in progress, 200 when it has finished."""
         analysis = self._groups.analyses.get(read_id(request, "id"))
         if analysis is None:
             raise Problem(404)

@@ -157,11 +157,11 @@ def _left(fault: Fault) -> list[Fault]:
 
 
 class Unanswered(web.Response):
-    """Stands for an answer that never arrived, because the connection was closed before."""
+    """An answer that never arrived, because the connection was closed before it."""
 
 
 async def apply_fault(fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer a request the way the fault wants it; `handler` is Checkly, which raises nothing."""
+    """Answer a request as the fault says; `handler` is Checkly, which raises nothing."""
     await asyncio.sleep(fault.delay)
     own = await handler(request) if fault.reaches_checkly else web.Response()
     answer = _changed(fault, own)

@@ -229,7 +229,7 @@ class Query:
         return None if found is None else float(found)
 
     def whole(self, name: str, default: int, highest: float = math.inf) -> int:
-        """Return a whole number from 1 up, which may be written as `1.0`; an empty one is the default."""
+        """Return a whole number from 1 up, which may be written as `1.0`; an empty value is the default."""
         text = self._query.get(name) or str(default)
         found = float(text) if NUMBER.fullmatch(text) else math.nan
         if not (1 <= found <= highest and found.is_integer()):
@@ -258,7 +258,7 @@ class Query:
 class LongPolls:
     """Requests that are held until a session ends.
 
-    `retry_after` is what a 408 says in seconds (None: no header), `what` what it calls a session.
+    `retry_after` is the header of a 408 in seconds (None: no header), `what` is its name for a session.
     """
 
     def __init__(self, retry_after: int | None, what: str) -> None:

@@ -49,7 +49,7 @@ class Window:
 class MaintenanceWindows:
     """The endpoints of maintenance windows, and what the windows do.
 
-    `repeatUnit` may be left out, as the official clients do for a window that does not repeat, although the
+    `repeatUnit` may be omitted, as the official clients do for a window that does not repeat, although the
     OpenAPI document requires it. Windows silence alerts; they neither pause timelines of checks nor show on
     status pages, and they do not repeat.
     """

@@ -39,7 +39,7 @@ STYLE: Final = (
 
 
 BUTTONS: Final = (
-    '<form method="post">Let it run now, and come to: '
+    '<form method="post">Run it now, with the result: '
     + " ".join(f'<button name="status" value="{word}">{word}</button>' for word in get_args(Status))
     + "</form>"
 )
@@ -115,7 +115,7 @@ class Pages:
         return _page(check.name, *blocks)
 
     async def set_status(self, request: web.Request) -> web.Response:
-        """Set the status of a check, as its buttons ask, and answer with the check."""
+        """Set the status of a check, as its buttons request, and answer with the check."""
         word, check = (await request.post()).get("status"), find_check(self._model, request)
         for status in get_args(Status):
             if status == word:

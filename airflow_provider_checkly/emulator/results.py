@@ -1,4 +1,4 @@
-"""What the results of check sessions and of test sessions have in common: errors, details, files."""
+"""What results of check sessions and of test sessions have in common: errors, details, files."""
 
 from __future__ import annotations
 

@@ -178,7 +178,7 @@ def _test_target(fields: Fields) -> Target:
 
 
 def _variable(entry: JSON, number: int) -> Variable:
-    """Read a variable; only a secret one may have a value that is not a text."""
+    """Read a variable; only a secret one may have a value that is not a string."""
     fields = Fields(entry, f"environmentVariables.{number}")
     key = fields.required_text("key")
     locked, secret = fields.flag("locked"), fields.flag("secret")
