@@ -202,7 +202,7 @@ def one_selection(check_ids: object, tags: object, *, all_checks: bool) -> None:
 
 
 def selection(check_ids: object, tags: object, *, all_checks: bool) -> Target:
-    """Return which checks to look at.
+    """Return which checks to read.
 
     :raises InvalidInput: not exactly one of the three is given, or one cannot be used.
     """

@@ -63,7 +63,7 @@ class Settings:
     """The fields of a connection.
 
     :param requests_per_minute: the request budget of all deferred waits of the account in one triggerer.
-    :param max_connections: requests under way at once in one triggerer.
+    :param max_connections: concurrent requests in one triggerer.
     """
 
     credentials: Credentials

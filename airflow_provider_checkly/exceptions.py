@@ -103,7 +103,7 @@ class ChecklyRateLimited(ChecklyRefused):
 class ChecklyUnreadable(ChecklyError):
     """A response that does not follow Checkly's documentation.
 
-    :param of_trigger: whether it is the response to a trigger, so that a retry would start checks twice.
+    :param of_trigger: whether it is the response to a trigger; a retry would then start checks twice.
     """
 
     def __init__(self, text: str, *, of_trigger: bool = False) -> None:

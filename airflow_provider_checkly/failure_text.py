@@ -103,7 +103,7 @@ def _slack_block(failed: FailedResult) -> str:
 
 
 def _escaped_markdown(text: str) -> str:
-    """Return text in which nothing is markup, also at the start of a line."""
+    """Return text in which nothing is markup, even at the start of a line."""
     escaped = "".join(f"\\{mark}" if mark in MARKDOWN else mark for mark in text)
     return LIST_ITEM.sub(r"\1\\\2", escaped)
 

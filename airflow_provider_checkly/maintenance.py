@@ -155,7 +155,7 @@ class ChecklyCreateMaintenanceWindowOperator(BaseOperator):
         return text.strip()
 
     def _create(self, body: JsonObject, marker: str) -> int:
-        """Create the window; if Checkly may have done so although the request failed, look for it."""
+        """Create the window; if Checkly may have done so although the request failed, search for it."""
         try:
             return _id(self.hook.create_maintenance_window(body))
         except ChecklyError as error:

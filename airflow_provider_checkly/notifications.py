@@ -86,7 +86,7 @@ class ChecklyHeartbeatNotifier(BaseNotifier):
 def address(connection: Connection) -> str:
     """Return the ping URL of a connection, whichever of its fields holds it.
 
-    Airflow splits a URL that is given as a connection, so that its path becomes `schema`.
+    Airflow splits a URL that is given as a connection; its path becomes `schema`.
 
     :raises InvalidInput: the fields contradict each other, or it is not the connection of a heartbeat.
     """

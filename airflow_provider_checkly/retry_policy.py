@@ -23,7 +23,7 @@ MAX_PAUSE_SECONDS: Final = 3600.0
 class ChecklyRetryPolicy(RetryPolicy):
     """Retry only if that may help: argument `retry_policy` of tasks that use the hook.
 
-    An error that a retry cannot mend (a wrong API key, an unknown check, a bad argument, a limit of the plan)
+    An error that a retry cannot fix (a wrong API key, an unknown check, a bad argument, a limit of the plan)
     fails the task at once. After 429, the retry waits as long as Checkly asks for, at most an hour. For all
     other errors, `retries` and `retry_delay` of the task apply.
     """

@@ -118,7 +118,7 @@ class ChecklyCheckStatusSensor(BaseHealthSensor):
     :param healthy: the statuses that count as healthy, from `passing`, `degraded` (both by default) and
         `failing`.
     :param fresh: count only statuses that Checkly updated since the task began, as after a deployment; a run
-        that was under way at that time counts, too.
+        that was in progress at that time counts, too.
     :param for_seconds: for how long (seconds or a timedelta) all must be healthy, as far as polls can tell;
         not in reschedule mode.
     :param deferrable: wait in the triggerer, without a worker slot; `mode` then has no effect.

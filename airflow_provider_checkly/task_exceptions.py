@@ -1,6 +1,6 @@
 """Errors as they leave a task.
 
-Airflow decides by class whether a task is retried. An error that a retry cannot mend therefore leaves the
+Airflow decides by class whether a task is retried. An error that a retry cannot fix therefore leaves the
 task as a class of the same name that is an `AirflowFailException` as well. A callback can still tell errors
 apart: `isinstance(context["exception"], ChecksFailed)`.
 """
@@ -95,7 +95,7 @@ def to_airflow_exception(error: ChecklyError, *, skip: bool, retry: bool) -> Exc
 
 @contextmanager
 def as_airflow_exceptions() -> Iterator[None]:
-    """Let errors leave a task that has no gate: what a retry cannot mend is not retried."""
+    """Raise the errors of a task that has no gate as Airflow should handle them."""
     try:
         yield
     except exceptions.ChecklyError as error:

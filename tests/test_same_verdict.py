@@ -138,7 +138,7 @@ def test_soft_fail_skips_on_a_failing_status(way: Callable[..., Any]) -> None:
 
 @every_way
 def test_soft_fail_does_not_skip_on_an_error(way: Callable[..., Any], checkly: Emulator) -> None:
-    """An error that a retry cannot mend is not retried either, with and without `soft_fail`."""
+    """An error that a retry cannot fix is not retried either, with and without `soft_fail`."""
     checkly.fail(method="GET", path="/check-sessions/", status=401, times=None)
     for soft_fail in (False, True):
         with pytest.raises(ChecklyAuthError) as caught:

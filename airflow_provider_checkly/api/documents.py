@@ -1,4 +1,4 @@
-"""Checkly's documents as typed dicts, so that editors complete them and mypy checks their use.
+"""Checkly's documents as typed dicts: editors complete them, and mypy checks their use.
 
 They list the fields of Checkly's OpenAPI document. What is not `NotRequired` is always there; Checkly may add
 fields at any time.

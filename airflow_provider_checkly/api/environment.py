@@ -46,7 +46,7 @@ def proxy_for(url: str) -> str | None:
 
 
 def _unusable(text: str) -> ChecklyUnreachable:
-    """Return an error that no retry mends; it does not show the password of a proxy."""
+    """Return an error that no retry fixes; it does not show the password of a proxy."""
     return ChecklyUnreachable(text, maybe_processed=False, retryable=False)
 
 

@@ -27,7 +27,7 @@ MAX_SOURCE: Final = 500
 class Ping:
     """One ping; its `repr` hides the URL.
 
-    :param source: the origin of the ping, which Checkly shows beside it.
+    :param source: the origin of the ping, which Checkly shows next to it.
     """
 
     url: str = field(repr=False)

@@ -163,7 +163,7 @@ class Polling:
     def _pause_after(self, answer: Answer | None, deadline: float, fresh_until: float) -> float:
         """Return the seconds to pause before the next request.
 
-        :raises ChecklyError: the answer is an error that another poll cannot mend.
+        :raises ChecklyError: the answer is an error that another poll cannot fix.
         """
         match answer:
             case StillRunning(retry_after=hint, early=early, from_checkly=from_checkly):

@@ -10,8 +10,8 @@ its polls are held, not in one burst that would leave nothing for the rest of th
 much of its limit is used only by a 429. It means that others use the account: the budget steps back a
 little, or by more if requests queued and yet not even three quarters of it passed in the last minute, as
 when many triggerers start together. The smaller the budget, the nearer to the even rate it is spent. After
-twelve minutes without a 429 it grows again, slowly at first, so that few of many processes try for more at a
-time; it is whole again after twelve more.
+twelve minutes without a 429 it grows again, slowly at first: of many processes, only a few try for more at a
+time. It is whole again after twelve more.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class RateWindow:
     def refused(self, now: float, sent_at: float, retry_after: float, *, backlog: bool) -> None:
         """Handle a 429: pause all requests for `retry_after` seconds, and shrink the budget.
 
-        Requests that were under way when the first one was refused shrink it only once. The pause is at most
+        Requests that were in progress when the first one was refused shrink it only once. The pause is at most
         one window.
 
         :param backlog: whether requests are queued.
@@ -150,7 +150,7 @@ class SharedClient:
     """Send the requests of one account; the connection pool is open while somebody uses it.
 
     :param open_sender: opens the sender that the requests go through.
-    :param max_connections: requests under way at once.
+    :param max_connections: concurrent requests.
     """
 
     def __init__(self, open_sender: OpenSender, limiter: RateLimiter, max_connections: int) -> None:
@@ -209,7 +209,7 @@ def shared_client(
 
     :param open_sender: opens a sender, for a new client.
     :param per_minute: requests in any 60 seconds, at most.
-    :param max_connections: requests under way at once; that of a client in use stays.
+    :param max_connections: concurrent requests; a client in use keeps its own.
     """
     loop = asyncio.get_running_loop()
     limiters = _limiters.setdefault(loop, {})

@@ -1,6 +1,6 @@
 """Several requests that belong together, as a generator.
 
-It yields endpoints, is sent what they return, and returns a result. It does no I/O, so that the same steps
+It yields endpoints, is sent what they return, and returns a result. It does no I/O, so the same steps
 serve workers (`run`) and triggerers (`arun`).
 """
 

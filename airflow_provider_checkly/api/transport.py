@@ -54,7 +54,7 @@ _timeout = lru_cache(16)(aiohttp.ClientTimeout)
 
 
 class TlsAdapter(HTTPAdapter):
-    """Connections that verify certificates with our TLS context, also through proxies."""
+    """Connections that verify certificates with our TLS context, even through proxies."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._context = context

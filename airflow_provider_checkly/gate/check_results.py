@@ -73,7 +73,7 @@ class CheckOutcome:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """What is wrong beside the status: what is missing or slow."""
+        """What is wrong besides the status: what is missing or slow."""
         return (*self.missing, *self.slow)
 
     def worst(self, of: frozenset[str] = frozenset()) -> str:

@@ -571,7 +571,7 @@ BAD_PROXIES = [
 
 @pytest.mark.parametrize("proxy", BAD_PROXIES)
 def test_an_invalid_proxy_is_not_retried(client: Client, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
-    """A retry does not mend a setting; the password of the proxy stays hidden."""
+    """A retry does not fix a setting; the password of the proxy stays hidden."""
     monkeypatch.setenv("ALL_PROXY", proxy)
     with pytest.raises(ChecklyUnreachable, match=r"^The URL of the proxy is not valid; see HTTPS") as caught:
         client.exchange(credentials_for("http://checkly.example.com"), TRIGGER)
