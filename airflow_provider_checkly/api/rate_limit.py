@@ -92,7 +92,7 @@ class RateWindow:
     def refused(self, now: float, sent_at: float, retry_after: float, *, backlog: bool) -> None:
         """Handle a 429: pause all requests for `retry_after` seconds, and shrink the budget.
 
-        Requests that were in progress when the first one was refused shrink it only once. The pause is at most
+        Requests in progress when the first one was refused shrink it only once. The pause is at most
         one window.
 
         :param backlog: whether requests are queued.
