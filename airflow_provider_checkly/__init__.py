@@ -18,7 +18,7 @@ SHOW_TAB = {
 INITIAL_WAIT = {
     "description": (
         "Seconds for which a deferrable task waits on its worker before it defers. Checks that end in that "
-        "time need no deferral; 0 defers at once. The default is the shortest deferral: 10 on "
+        "time need no deferral; 0 defers at once. The default is what a deferral takes at least: 10 on "
         "Airflow 3.1 to 3.3, 2 before."
     ),
     "version_added": "0.1.0",

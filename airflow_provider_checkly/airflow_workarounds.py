@@ -31,7 +31,7 @@ _under_way: Final[set[asyncio.Future[None]]] = set()
 
 
 def min_deferral_seconds() -> float:
-    """Return the shortest time that a deferral may take, in seconds.
+    """Return the shortest time that a deferral may last, in seconds.
 
     Airflow 3.1 to 3.3.2: the scheduler fails a task that is resumed while the supervisor of the deferring
     process lingers, which takes up to `[workers] min_heartbeat_interval` (apache/airflow#67287). Delete with
