@@ -79,19 +79,21 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def answer(dag_id: str, task_id: str, option: str) -> None:
-    """Answer the question of a task as a person does in the UI, once it is asked."""
+    """Answer the question of a task as a person does in the UI, once it is asked; SQLite may be locked."""
     from airflow.api_fastapi.app import create_app
     from fastapi.testclient import TestClient
 
-    with TestClient(create_app("core"), base_url="http://testserver/api/v2") as api:
-        token = api.get("http://testserver/auth/token").json()["access_token"]
-        api.headers["Authorization"] = f"Bearer {token}"
-        while not answered(api, dag_id, task_id, option):
-            time.sleep(0.2)
+    has_answered = False
+    while not has_answered:
+        with suppress(Exception), TestClient(create_app("core"), base_url="http://testserver/api/v2") as api:
+            token = api.get("http://testserver/auth/token").json()["access_token"]
+            api.headers["Authorization"] = f"Bearer {token}"
+            while not (has_answered := answered(api, dag_id, task_id, option)):
+                time.sleep(0.2)
 
 
 def answered(api: Any, dag_id: str, task_id: str, option: str) -> bool:
-    """Answer if there is a question; SQLite may be locked, and then the next look answers."""
+    """Answer if there is a question."""
     with suppress(Exception):
         asked = api.get(f"/dags/{dag_id}/dagRuns/~/hitlDetails", params={"response_received": False})
         for question in asked.json()["hitl_details"]:
