@@ -69,7 +69,7 @@ BENCH := .venv-bench
 BENCH_ENVIRONMENT = @scripts/environment.sh $(DEFAULT) $(BENCH) $(PYTHON) && \
 	UV_SYSTEM_CERTS=true $(BENCH)/bin/uv pip install --quiet --python $(BENCH)/bin/python --no-deps -r pins/e2e.txt -r benchmarks/pins.txt
 
-bench: ## Measure all that benchmarks/RESULTS.md holds, beside other providers; under 30 minutes
+bench: ## Measure all that benchmarks/RESULTS.md holds, beside other providers; about 40 minutes
 	$(BENCH_ENVIRONMENT)
 	$(BENCH)/bin/python benchmarks/everything.py
 
