@@ -156,8 +156,8 @@ def show_payload(page: Page) -> None:
 
 def show_runs(page: Page) -> None:
     """Wait for the runs that watchers started."""
-    page.get_by_text("Asset Triggered").nth(2).wait_for()
-    page.get_by_text("Run After").wait_for()
+    for dag_id in WATCHING:
+        page.get_by_role("link", name=dag_id).first.wait_for()
 
 
 def show_wait(page: Page) -> None:
