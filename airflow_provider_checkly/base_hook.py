@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from http import HTTPStatus
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -48,7 +49,6 @@ RETRY_SECONDS: Final = 120.0
 """How long a request outside a wait is repeated: two rate limit windows."""
 CANCEL_SECONDS: Final = 4.0
 """Time for cancelling sessions on a worker: an executor kills a task soon after it signals it to end."""
-UNAUTHORIZED: Final = 401
 ADVICE: Final[dict[type[ChecklyError], str]] = {
     ChecklyAuthError: (
         "Checkly accepts the API key, but not for this account ID (login of the connection) or this action."
@@ -196,7 +196,7 @@ class ChecklyBaseHook(BaseHook):
 
 def _advice(error: ChecklyError) -> str:
     """Return what to do about an error of any request."""
-    if isinstance(error, ChecklyAuthError) and error.status == UNAUTHORIZED:
+    if isinstance(error, ChecklyAuthError) and error.status == HTTPStatus.UNAUTHORIZED:
         return "Checkly does not accept the API key (password of the connection)."
     return next((advice for kind, advice in ADVICE.items() if isinstance(error, kind)), "")
 
