@@ -69,11 +69,7 @@ def watch(airflow: Deployment) -> None:
     def pending() -> str:
         unread = [dag_id for dag_id in WATCHING if not rest.unpause(dag_id)]
         looks = log.read_text("utf-8").count("Watching ")
-        return (
-            "  waiting for the first poll of the watchers"
-            if unread or looks < len(WATCHING)
-            else ""
-        )
+        return "  waiting for the first poll of the watchers" if unread or looks < len(WATCHING) else ""
 
     airflow.wait(pending)
 
